@@ -13,10 +13,12 @@ TextmillError
 │   ├── MethodNotAllowedError
 │   ├── UnknownModelError
 │   ├── UnsupportedMediaTypeError
+│   ├── InvalidHeaderError      a header has a value that cannot be used
 │   ├── MalformedJsonError      the body cannot be read as JSON
 │   ├── InvalidBodyError        JSON, but not what the contract asks for
 │   ├── BodyTooLargeError
 │   ├── BodyTimeoutError        the body did not arrive in time
+│   ├── TooManyTextsError       one call brings more texts than the limit
 │   ├── TextEmptyError          one text is empty
 │   └── TextTooLongError        one text has too many characters
 └── EngineError                 the work could not be done
@@ -132,6 +134,12 @@ class UnsupportedMediaTypeError(RequestError):
     code = "media-type-unsupported"
 
 
+class InvalidHeaderError(RequestError):
+    """A header has a value that cannot be used."""
+
+    code = "header-invalid"
+
+
 class MalformedJsonError(RequestError):
     """The body cannot be read as JSON."""
 
@@ -171,6 +179,12 @@ class BodyTimeoutError(RequestError):
     """The body did not arrive in time."""
 
     code = "body-timeout"
+
+
+class TooManyTextsError(RequestError):
+    """One call brings more texts than the limit."""
+
+    code = "texts-too-many"
 
 
 class TextEmptyError(RequestError):

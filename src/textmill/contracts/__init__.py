@@ -1,0 +1,1 @@
+"""WHAT is said on the wire: schemas, one task per file; the API as data; problems."""

@@ -1,0 +1,1 @@
+"""WHEN work runs: bounded queues, greedy batches, admission, deadlines, workers."""

@@ -1,0 +1,65 @@
+"""The engine: one lane for each model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from textmill.engine.calls import Outcome
+from textmill.engine.events import Listener, ignore
+from textmill.engine.lane import Lane, LaneOptions
+from textmill.runtimes.base import ModelSpec
+
+
+class Engine:
+    """Takes texts for named models and answers with futures.
+
+    Args:
+        models: what to serve, and how.
+    """
+
+    def __init__(
+        self,
+        models: Mapping[str, tuple[ModelSpec, LaneOptions]],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        listener: Listener = ignore,
+    ) -> None:
+        self.clock = clock
+        self.lanes: Mapping[str, Lane] = {
+            name: Lane(spec, options, clock=clock, listener=listener)
+            for name, (spec, options) in sorted(models.items())
+        }
+
+    def start(self) -> None:
+        """Begin to load all models, and return at once."""
+        for lane in self.lanes.values():
+            lane.start()
+
+    def submit(self, model: str, texts: Sequence[str], deadline: float) -> Future[list[Outcome]]:
+        """Accept texts for a model, or raise at once.
+
+        Args:
+            model: one of `lanes`.
+            texts: at least one.
+            deadline: when the answer becomes worthless, on `clock`.
+
+        Raises:
+            KeyError: there is no such model.
+            ModelNotReadyError, OverloadedError, ShuttingDownError: nothing was accepted.
+        """
+        return self.lanes[model].submit(texts, deadline)
+
+    def stuck(self) -> list[str]:
+        """The models whose work has stopped moving; a live engine has none."""
+        return [name for name, lane in self.lanes.items() if lane.stuck()]
+
+    def ready(self) -> bool:
+        """Whether every model is ready."""
+        return all(lane.state == "ready" for lane in self.lanes.values())
+
+    def close(self, patience: float) -> None:
+        """Finish what was accepted, for at most `patience` seconds, then stop everything."""
+        with ThreadPoolExecutor(max_workers=max(1, len(self.lanes))) as pool:
+            list(pool.map(lambda lane: lane.close(patience), self.lanes.values()))

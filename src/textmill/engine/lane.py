@@ -1,0 +1,355 @@
+"""One model's way through the engine: its queue, its loop, its worker."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Literal
+
+from textmill.engine.calls import Call, Item, Outcome, items_of
+from textmill.engine.events import (
+    BatchDone,
+    Expired,
+    Listener,
+    Poisoned,
+    Shed,
+    State,
+    StateChanged,
+    ignore,
+)
+from textmill.engine.executors import BatchError, WorkerLostError
+from textmill.engine.placement import Place, Placed, place, probe
+from textmill.engine.policy import Backlog, Bounds, Pace, backoff, halves, refuse, retry_after
+from textmill.engine.queue import Queue
+from textmill.errors import (
+    DeadlineExceededError,
+    ModelError,
+    ModelNotReadyError,
+    OverloadedError,
+    PredictionError,
+    ShuttingDownError,
+)
+from textmill.runtimes.base import ModelInfo, ModelSpec
+
+logger = logging.getLogger(__name__)
+
+HEARTBEAT = 0.25
+"""Seconds after which an idle loop looks around: is the worker still there?"""
+INLINE_BUDGET = 0.001
+"""Seconds that a call may compute in its caller's thread, which may be an event loop."""
+MAX_CRASHES = 2
+LOAD_ATTEMPTS = 3
+LOADING_RETRY_SECONDS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class LaneOptions:
+    """How a lane works."""
+
+    bounds: Bounds
+    wait_seconds: float = 0.0
+    stuck_seconds: float = 60.0
+    place: Place | Literal["auto"] = "auto"
+
+
+class Lane:
+    """Loads one model on a thread of its own, then computes what is submitted, in batches.
+
+    Args:
+        clock: monotonic seconds; deadlines are measured with it.
+        listener: is told what happens; it must not raise, block, or call the lane.
+    """
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        options: LaneOptions,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        listener: Listener = ignore,
+    ) -> None:
+        self.spec = spec
+        self.state: State = "loading"
+        self.reason: str | None = None
+        self._options = options
+        self._clock = clock
+        self._tell = listener
+        self._placed: Placed | None = None
+        self._pace = Pace()
+        self._queue = Queue(options.bounds)
+        self._running = Backlog(0, 0)
+        self._busy_since: float | None = None
+        self._closing = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._supervise, name=f"textmill-{spec.name}", daemon=True)
+
+    # What others ask.
+
+    @property
+    def info(self) -> ModelInfo | None:
+        """The model card, once loaded."""
+        return self._placed.info if self._placed else None
+
+    @property
+    def place(self) -> Place | None:
+        """Where it computes, once loaded."""
+        return self._placed.place if self._placed else None
+
+    @property
+    def worker_pid(self) -> int | None:
+        """The process id of its worker, where it has one."""
+        return getattr(self._placed.executor, "pid", None) if self._placed else None
+
+    @property
+    def backlog(self) -> Backlog:
+        """What waits and runs."""
+        waiting = self._queue.backlog
+        return Backlog(
+            waiting.items + self._running.items, waiting.characters + self._running.characters
+        )
+
+    def stuck(self) -> bool:
+        """Whether the batch in flight has run for too long, or the loop is gone."""
+        since = self._busy_since
+        overdue = since is not None and self._clock() - since > self._options.stuck_seconds
+        return overdue or (self.state != "failed" and not self._closing and not self._thread.is_alive())
+
+    def not_ready(self) -> ModelNotReadyError:
+        """What to tell a caller while no work is accepted."""
+        if self.state == "failed":
+            return ModelNotReadyError(f"Model {self.spec.name!r} could not be loaded; see the server's log.")
+        return ModelNotReadyError(
+            f"Model {self.spec.name!r} is still loading.", retry_after=LOADING_RETRY_SECONDS
+        )
+
+    def start(self) -> None:
+        """Begin to load, and return at once."""
+        self._thread.start()
+
+    def submit(self, texts: Sequence[str], deadline: float) -> Future[list[Outcome]]:
+        """Accept some texts, or raise at once.
+
+        Args:
+            texts: at least one.
+            deadline: when the answer becomes worthless, on the lane's clock.
+
+        Raises:
+            ModelNotReadyError, OverloadedError, ShuttingDownError: nothing was accepted.
+        """
+        characters = sum(map(len, texts))
+        call = Call(len(texts), deadline)
+        with self._changed:
+            self._admit(len(texts), characters, deadline)
+            inline = self._inline(characters)
+            if not inline:
+                self._queue.add(items_of(call, texts), characters)
+                self._changed.notify_all()
+        if inline:
+            self._resolve(items_of(call, texts))
+        return call.future
+
+    def close(self, patience: float) -> None:
+        """Finish what was accepted, for at most `patience` seconds, then stop and give everything back."""
+        until = self._clock() + patience
+        with self._changed:
+            while self.backlog.items and self._clock() < until and self._thread.is_alive():
+                self._changed.wait(min(HEARTBEAT, max(0.0, until - self._clock())))
+            self._closing = True
+            left = self._queue.clear()
+            self._changed.notify_all()
+        for item in left:
+            item.settle(ShuttingDownError("The server stopped before this text was computed."))
+        if self._thread.is_alive() and self.state != "loading":
+            self._thread.join(timeout=max(HEARTBEAT * 2, until - self._clock()))
+        if self._placed:
+            self._placed.executor.close()
+
+    # Admission, with the lock held.
+
+    def _admit(self, items: int, characters: int, deadline: float) -> None:
+        if self._closing:
+            raise ShuttingDownError("This server is shutting down; send the request again.", retry_after=1)
+        if self.state in ("loading", "failed"):
+            raise self.not_ready()
+        patience = deadline - self._clock()
+        bounds = self._options.bounds
+        reason = refuse(
+            self.backlog, bounds, self._pace, items=items, characters=characters, patience=patience
+        )
+        if reason:
+            self._tell(Shed(self.spec.name, items, reason))
+            raise OverloadedError(
+                f"Too much work is waiting for model {self.spec.name!r}; send the request again later.",
+                retry_after=retry_after(self.backlog, self._pace),
+            )
+
+    def _inline(self, characters: int) -> bool:
+        return (
+            self.place == "inline"
+            and self.state == "ready"
+            and characters * self._pace.per_character < INLINE_BUDGET
+        )
+
+    # The loop, on the lane's own thread.
+
+    def _supervise(self) -> None:
+        """Keep the loop running: a bug in it must not end the model's service."""
+        if not self._load():
+            return
+        while not self._closing:
+            try:
+                self._loop()
+            except Exception:
+                logger.exception("The loop of model %r failed and starts again.", self.spec.name)
+
+    def _load(self) -> bool:
+        """Load the model for the first time; a worker that dies meanwhile is tried again."""
+        for attempt in range(LOAD_ATTEMPTS):
+            try:
+                self._placed = place(
+                    self.spec, self._options.place, stuck_seconds=self._options.stuck_seconds
+                )
+            except WorkerLostError as error:
+                failure: Exception = error
+                self._pause(backoff(attempt))
+            except ModelError as error:
+                self._become("failed", str(error))
+                return False
+            else:
+                self._pace = self._placed.pace
+                self._become("ready")
+                return True
+        self._become("failed", str(failure))
+        return False
+
+    def _loop(self) -> None:
+        while not self._closing:
+            if not self._worker_alive():
+                self._recover()
+                continue
+            batch = self._next_batch()
+            if batch:
+                self._compute(batch)
+
+    def _worker_alive(self) -> bool:
+        return self._placed is not None and self._placed.executor.alive()
+
+    def _next_batch(self) -> list[Item]:
+        """Wait for work, at most a heartbeat long, and take it."""
+        with self._changed:
+            if not self._queue:
+                self._changed.wait(HEARTBEAT)
+            if self._options.wait_seconds and self._queue:
+                self._wait_for_more()
+            taken = self._queue.take(self._clock())
+            self._running = Backlog(len(taken.batch), sum(item.cost for item in taken.batch))
+        self._drop(taken.dropped)
+        return taken.batch
+
+    def _wait_for_more(self) -> None:
+        until = self._clock() + self._options.wait_seconds
+        while len(self._queue) < self._options.bounds.batch_items and not self._closing:
+            left = until - self._clock()
+            if left <= 0 or not self._changed.wait(left):
+                return
+
+    def _drop(self, items: Sequence[Item]) -> None:
+        if not items:
+            return
+        for item in items:
+            item.settle(DeadlineExceededError("The text was not computed before its deadline."))
+        self._tell(Expired(self.spec.name, len(items)))
+
+    def _compute(self, batch: list[Item]) -> None:
+        started = self._busy_since = self._clock()
+        try:
+            self._resolve(batch)
+        except WorkerLostError as error:
+            logger.warning("%s", error)
+            self._requeue(batch)
+        else:
+            seconds, characters = self._clock() - started, self._running.characters
+            self._pace = self._pace.after(characters, seconds)
+            self._tell(BatchDone(self.spec.name, len(batch), characters, seconds))
+        finally:
+            self._busy_since = None
+            with self._changed:
+                self._running = Backlog(0, 0)
+                self._changed.notify_all()
+
+    def _resolve(self, batch: Sequence[Item]) -> None:
+        """Compute a batch; one that raises is halved until the text that does it stands alone."""
+        if self._placed is None:
+            raise WorkerLostError("The model is not loaded.")
+        try:
+            results = self._placed.executor.run([item.text for item in batch])
+            if len(results) != len(batch):
+                raise BatchError("WrongNumberOfResults")
+        except BatchError as error:
+            if len(batch) == 1:
+                self._poison(batch[0], str(error))
+                return
+            for half in halves(batch):
+                self._resolve(half)
+        else:
+            for item, result in zip(batch, results, strict=True):
+                item.settle(result)
+
+    def _poison(self, item: Item, error: str) -> None:
+        item.settle(PredictionError(f"Model {self.spec.name!r} failed on this text ({error})."))
+        self._tell(Poisoned(self.spec.name, error))
+
+    def _requeue(self, batch: Sequence[Item]) -> None:
+        """After the loss of a worker: try every unfinished text once more, alone."""
+        again = []
+        for item in batch:
+            if item.settled:
+                continue
+            item.crashes += 1
+            if item.crashes >= MAX_CRASHES:
+                self._poison(item, "WorkerLost")
+            else:
+                again.append(item)
+        with self._changed:
+            self._queue.put_back(again)
+
+    def _recover(self) -> None:
+        """Replace a lost worker, however long it takes; its answers must be the old ones."""
+        self._become("recovering", "its worker process was lost")
+        attempt = 0
+        while not self._closing and not self._restart():
+            attempt += 1
+            with self._changed:
+                expired = self._queue.drop_expired(self._clock())
+            self._drop(expired)
+            self._pause(backoff(attempt))
+
+    def _restart(self) -> bool:
+        if self._placed is None:
+            return False
+        executor = self._placed.executor
+        try:
+            executor.load()
+            if list(probe(executor)) != list(self._placed.golden):
+                raise ModelError("after its restart it answers differently; was its file replaced?")
+        except (ModelError, WorkerLostError) as error:
+            executor.close()
+            self._become("recovering", str(error))
+            return False
+        self._become("ready")
+        return True
+
+    def _pause(self, seconds: float) -> None:
+        with self._changed:
+            if not self._closing:
+                self._changed.wait(seconds)
+
+    def _become(self, state: State, reason: str | None = None) -> None:
+        changed = (state, reason) != (self.state, self.reason)
+        self.state, self.reason = state, reason
+        if changed:
+            self._tell(StateChanged(self.spec.name, state, reason))

@@ -1,0 +1,1 @@
+"""THE APPLICATION: operations on plain values, with no web framework."""

@@ -1,0 +1,79 @@
+"""Put a service together from its settings."""
+
+from __future__ import annotations
+
+import logging
+
+from textmill.engine.engine import Engine
+from textmill.engine.events import Event, StateChanged
+from textmill.engine.lane import LaneOptions
+from textmill.engine.policy import Bounds
+from textmill.runtimes.base import ModelSpec
+from textmill.runtimes.registry import DEFAULT_MODELS
+from textmill.service.service import Service
+from textmill.settings import EngineSettings, ModelSettings, Settings
+
+logger = logging.getLogger("textmill")
+
+
+def create_service(settings: Settings | None = None) -> Service:
+    """A service that is not started yet.
+
+    Args:
+        settings: by default `Settings.load()`.
+
+    Raises:
+        ConfigurationError: the settings cannot be used.
+    """
+    settings = settings or Settings.load()
+    models = {
+        name: (spec, options(settings.engine, settings.models.get(name)))
+        for name, spec in specs(settings).items()
+    }
+    return Service(settings, Engine(models, listener=announce))
+
+
+def specs(settings: Settings) -> dict[str, ModelSpec]:
+    """What to load; without configured models, the two default ones."""
+    if not settings.models:
+        return dict(DEFAULT_MODELS)
+    return {name: spec(name, model) for name, model in settings.models.items()}
+
+
+def spec(name: str, model: ModelSettings) -> ModelSpec:
+    """One model of the settings."""
+    return ModelSpec(
+        name=name,
+        path=model.path,
+        vectorizer=model.vectorizer,
+        trust=model.trust,
+        allow_version_mismatch=model.allow_version_mismatch,
+        sentences=model.sentences,
+    )
+
+
+def options(engine: EngineSettings, model: ModelSettings | None) -> LaneOptions:
+    """How one model's lane works."""
+    return LaneOptions(
+        bounds=Bounds(
+            engine.queue_items, engine.queue_characters, engine.batch_items, engine.batch_characters
+        ),
+        wait_seconds=engine.batch_wait_seconds,
+        stuck_seconds=engine.stuck_seconds,
+        place=model.executor if model else "auto",
+    )
+
+
+def announce(event: Event) -> None:
+    """Tell the operator when a model becomes ready, or stops being it."""
+    if not isinstance(event, StateChanged):
+        return
+    level = logging.INFO if event.state == "ready" else logging.WARNING
+    level = logging.ERROR if event.state == "failed" else level
+    logger.log(
+        level,
+        "Model %r is %s%s",
+        event.model,
+        event.state,
+        f": {event.reason}" if event.reason else ".",
+    )

@@ -1,0 +1,78 @@
+"""What adapters hand in and get back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from pydantic_core import to_json
+
+from textmill.contracts.routes import JSON
+from textmill.engine.calls import Outcome
+
+Headers: TypeAlias = tuple[tuple[str, str], ...]
+
+
+@dataclass(slots=True)
+class Request:
+    """An HTTP request as plain values.
+
+    Attributes:
+        path: decoded, without query; below the prefix where textmill is embedded.
+        headers: values by lower-case name.
+        body: the bytes (at most one more than the limit), or None when they did not arrive in time.
+    """
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes | None = b""
+    peer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP response as plain values; an adapter copies the fields.
+
+    Attributes:
+        close: whether the connection should end with it.
+    """
+
+    status: int
+    headers: Headers
+    body: bytes
+    close: bool = False
+
+
+def json_reply(value: object, status: int = 200, headers: Headers = ()) -> Reply:
+    """A reply with a JSON body."""
+    return Reply(status, (("content-type", JSON), *headers), to_json(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An answer that waits for the engine."""
+
+    future: Future[list[Outcome]]
+    deadline: float
+    render: Callable[[list[Outcome]], Reply]
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request on its way to its reply.
+
+    An adapter waits until `future` is done, for at most `patience` seconds (no future: not at all), and
+    then asks for the reply with `Service.finish`.
+    """
+
+    request_id: str
+    patience: float = 0.0
+    answer: Reply | Pending | BaseException | None = field(default=None, repr=False)
+
+    @property
+    def future(self) -> Future[list[Outcome]] | None:
+        """What to wait for."""
+        return self.answer.future if isinstance(self.answer, Pending) else None

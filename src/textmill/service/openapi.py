@@ -1,0 +1,131 @@
+"""One OpenAPI 3.1 document from the contract, the same bytes on every framework."""
+
+from __future__ import annotations
+
+import functools
+import json
+import operator
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+import textmill
+from textmill.contracts.base import MODEL_NAME, Schema
+from textmill.contracts.problems import MEDIA_TYPE, Problem, kind_of
+from textmill.contracts.routes import JSON, ROUTES, Route
+
+REFERENCE = "#/components/schemas/{model}"
+
+DESCRIPTION = """\
+Ask the served NLP models about texts.
+
+Every answer carries `X-Request-ID`; send your own to follow a request through logs. `X-Request-Timeout`
+(seconds) shortens the server's deadline. Errors are problem details (RFC 9457) with a stable `code`;
+`/problems` lists them all.
+"""
+
+PARAMETERS = {
+    "model": {"schema": {"type": "string", "pattern": MODEL_NAME}, "example": "sentiment"},
+    "code": {"schema": {"type": "string"}, "example": "overloaded"},
+}
+
+
+@cache
+def document_bytes() -> bytes:
+    """The document, as it is served."""
+    return json.dumps(document(), indent=1, ensure_ascii=False).encode() + b"\n"
+
+
+def document() -> dict[str, Any]:
+    """The document, as values."""
+    documented = [route for route in ROUTES if route.documented]
+    paths: dict[str, Any] = {}
+    for route in documented:
+        paths.setdefault(route.path, {})[route.method.lower()] = operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "textmill", "version": textmill.__version__, "description": DESCRIPTION},
+        "paths": paths,
+        "components": {"schemas": schemas(documented)},
+    }
+
+
+def schemas(routes: list[Route]) -> dict[str, Any]:
+    """The JSON Schema of every body."""
+    requests = {(schema, "validation") for route in routes for schema in route.request}
+    replies = {(schema, "serialization") for route in routes for schema in (*route.reply, Problem)}
+    models: Any = sorted(requests | replies, key=lambda pair: pair[0].__name__)
+    _, definitions = models_json_schema(models, ref_template=REFERENCE)
+    return dict(sorted(definitions["$defs"].items()))
+
+
+def operation(route: Route) -> dict[str, Any]:
+    """One operation of the document."""
+    described: dict[str, Any] = {
+        "operationId": route.operation,
+        "summary": route.summary,
+        "tags": [route.tag],
+    }
+    if route.scope:
+        described["x-textmill-scope"] = route.scope
+    parameters = [
+        {"name": name, "in": "path", "required": True, **PARAMETERS[name]} for name in route.parameters
+    ]
+    if parameters:
+        described["parameters"] = parameters
+    if route.request:
+        described["requestBody"] = {"required": True, "content": _content(JSON, route.request)}
+    return described | {"responses": responses(route)}
+
+
+def responses(route: Route) -> dict[str, Any]:
+    """Every status that a route can answer, with its body."""
+    found = {
+        str(status): {
+            "description": HTTPStatus(status).phrase,
+            "content": _content(route.media_type, route.reply),
+        }
+        for status in (200, *route.other_statuses)
+    }
+    titles: dict[int, list[str]] = {}
+    for error in route.errors:
+        kind = kind_of(error)
+        titles.setdefault(kind.status.value, []).append(f"{kind.title} (`{error.code}`)")
+    for status, names in sorted(titles.items()):
+        found[str(status)] = {
+            "description": "; ".join(names),
+            "content": _content(MEDIA_TYPE, (Problem,)),
+        }
+    return found
+
+
+def _content(media_type: str, bodies: tuple[type[Schema], ...]) -> dict[str, Any]:
+    references = [{"$ref": REFERENCE.format(model=body.__name__)} for body in bodies]
+    schema = references[0] if len(references) == 1 else {"anyOf": references}
+    return {media_type: {"schema": schema}}
+
+
+def inline_request(route: Route) -> dict[str, Any] | None:
+    """The request body with its schema written out, for documents whose components we do not write.
+
+    The contract's requests refer to no other schema, so nothing is left unresolved.
+    """
+    if not route.request:
+        return None
+    bodies = [schema.model_json_schema() for schema in route.request]
+    schema = bodies[0] if len(bodies) == 1 else {"anyOf": bodies}
+    return {"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}}
+
+
+def reply_models(route: Route) -> dict[int | str, dict[str, Any]]:
+    """Every status that a route can answer, with the model of its body."""
+    found: dict[int | str, dict[str, Any]] = {}
+    for status in (200, *route.other_statuses):
+        if route.reply:
+            found[status] = {"model": functools.reduce(operator.or_, route.reply)}
+    for error in route.errors:
+        kind = kind_of(error)
+        found[kind.status.value] = {"model": Problem, "description": kind.title}
+    return found

@@ -1,0 +1,113 @@
+"""The service: from a request to its reply, on plain values.
+
+An adapter calls `begin`, waits for the exchange's future in its own way, and calls `finish`.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import TypeAlias
+
+from textmill.contracts.routes import ROUTES
+from textmill.engine.engine import Engine
+from textmill.errors import DeadlineExceededError
+from textmill.service.information import Information
+from textmill.service.messages import Exchange, Pending, Reply, Request
+from textmill.service.predictions import Predictions
+from textmill.service.problems import problem_reply
+from textmill.service.routing import Router
+from textmill.settings import Settings
+
+Operation: TypeAlias = Callable[[Request, str], Pending | Reply]
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+"""The ids taken over from callers; anything else could forge a log line."""
+
+
+class Service:
+    """All operations of the contract over one engine.
+
+    Args:
+        settings: read once; changing them takes a new service.
+        engine: started and closed by this service.
+    """
+
+    def __init__(self, settings: Settings, engine: Engine) -> None:
+        self.settings = settings
+        self.engine = engine
+        self._information = Information(engine)
+        self._router = Router(ROUTES)
+        self._operations = _operations(self._information, Predictions(engine, settings))
+
+    def start(self) -> None:
+        """Begin to load the models, and return at once."""
+        self.engine.start()
+
+    def begin_drain(self) -> None:
+        """Tell balancers to leave: readiness fails from now on, while requests are still answered."""
+        self._information.draining = True
+
+    def close(self) -> None:
+        """Finish what was accepted, for at most the settings' drain time, then stop."""
+        self.begin_drain()
+        self.engine.close(self.settings.server.drain_seconds)
+
+    def begin(self, request: Request) -> Exchange:
+        """Find, check and start what a request asks for; never raises."""
+        exchange = Exchange(_request_id(request))
+        try:
+            match = self._router.find(request.method, request.path)
+            answer = self._operations[match.route.operation](request, match.parameter)
+        except Exception as error:  # noqa: BLE001 - the one boundary: `finish` turns it into a problem
+            exchange.answer = error
+        else:
+            exchange.answer = answer
+            if isinstance(answer, Pending):
+                exchange.patience = answer.deadline - self.engine.clock()
+        return exchange
+
+    def finish(self, exchange: Exchange) -> Reply:
+        """The reply of an exchange; what is not done by now is given up. Never raises."""
+        try:
+            reply = _reply(exchange)
+        except Exception as error:  # noqa: BLE001 - the one boundary
+            reply = problem_reply(error, exchange.request_id)
+        headers = (*reply.headers, ("x-request-id", exchange.request_id))
+        return Reply(reply.status, headers, reply.body, reply.close or self._information.draining)
+
+    def abandon(self, exchange: Exchange) -> None:
+        """The caller is gone: what is not computed yet will not be."""
+        if exchange.future is not None:
+            exchange.future.cancel()
+
+
+def _operations(information: Information, predictions: Predictions) -> dict[str, Operation]:
+    """The operation of every route, by its name in the contract."""
+    homes = (information, predictions)
+    return {
+        route.operation: next(
+            getattr(home, route.operation) for home in homes if hasattr(home, route.operation)
+        )
+        for route in ROUTES
+    }
+
+
+def _reply(exchange: Exchange) -> Reply:
+    answer = exchange.answer
+    if isinstance(answer, Reply):
+        return answer
+    if not isinstance(answer, Pending):
+        raise answer if answer is not None else RuntimeError("the exchange was never begun")
+    try:
+        return answer.render(answer.future.result(timeout=0))
+    except FutureTimeoutError:
+        answer.future.cancel()
+        raise DeadlineExceededError("The answer was not ready in time.", retry_after=1) from None
+
+
+def _request_id(request: Request) -> str:
+    asked = request.headers.get("x-request-id", "")
+    return asked if REQUEST_ID.fullmatch(asked) else secrets.token_hex(16)

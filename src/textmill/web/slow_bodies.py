@@ -1,0 +1,59 @@
+"""End the reading of bodies that take too long, on servers that would wait forever.
+
+gunicorn's threads read a body with a blocking call that has no total time limit. One watcher thread shuts the
+reading side of connections that are overdue, which ends the call.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+
+class SlowBodies:
+    """Watches the reads in progress.
+
+    Args:
+        seconds: how long one body may take.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._reads: dict[socket.socket, float] = {}
+        self._lock = threading.Lock()
+        self._watcher: threading.Thread | None = None
+
+    @contextlib.contextmanager
+    def watch(self, connection: socket.socket | None) -> Iterator[None]:
+        """Limit what is read inside; without a connection it cannot be limited."""
+        if connection is None:
+            yield
+            return
+        self._ensure_watcher()
+        self._reads[connection] = time.monotonic() + self._seconds
+        try:
+            yield
+        finally:
+            self._reads.pop(connection, None)
+
+    def _ensure_watcher(self) -> None:
+        if self._watcher is not None and self._watcher.is_alive():
+            return
+        with self._lock:
+            if self._watcher is None or not self._watcher.is_alive():
+                self._watcher = threading.Thread(
+                    target=self._run, name="textmill-slow-bodies", daemon=True
+                )
+                self._watcher.start()
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(min(0.5, self._seconds / 2))
+            now = time.monotonic()
+            for connection, until in list(self._reads.items()):
+                if now > until:
+                    with contextlib.suppress(OSError):
+                        connection.shutdown(socket.SHUT_RD)

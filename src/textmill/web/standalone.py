@@ -1,0 +1,61 @@
+"""Apps that a server can import by name.
+
+`uvicorn --factory textmill.web.standalone:fastapi_app`, `gunicorn 'textmill.web.standalone:flask_app()'`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from textmill.engine.threads import available_cpus, plan_threads, thread_environment
+from textmill.service.lifecycle import create_service
+from textmill.service.service import Service
+from textmill.settings import Settings
+from textmill.web.draining import drain_on_sigterm
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from flask import Flask
+
+RESOLVED = "TEXTMILL_RESOLVED"
+"""Carries the settings from `textmill serve` to its server processes, as JSON."""
+
+
+def fastapi_app() -> FastAPI:
+    """The whole contract on FastAPI."""
+    from textmill.web import fastapi
+
+    return fastapi.app(_service())
+
+
+def flask_app() -> Flask:
+    """The whole contract on Flask, with its models loading."""
+    from textmill.web import flask
+
+    service = _service()
+    drain_on_sigterm(service)
+    return flask.app(service)
+
+
+def _service() -> Service:
+    settings = _settings()
+    cpus = available_cpus()
+    os.environ.update(thread_environment(plan_threads(cpus, settings.server.workers), os.environ))
+    _log_to_stderr()
+    return create_service(settings)
+
+
+def _settings() -> Settings:
+    resolved = os.environ.get(RESOLVED)
+    return Settings.model_validate_json(resolved) if resolved else Settings.load()
+
+
+def _log_to_stderr() -> None:
+    """Show our own log lines, unless the process has decided about logging already."""
+    if not logging.getLogger().handlers:
+        logging.basicConfig(
+            stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+        )
