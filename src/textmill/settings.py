@@ -49,7 +49,7 @@ class ServerSettings(Group):
     """The port to listen on; 0 picks a free one."""
     workers: Annotated[int, Field(ge=1, le=256)] = 1
     """How many server processes, each with its own engine."""
-    threads: Annotated[int, Field(ge=1, le=1024)] = 64
+    threads: Annotated[int, Field(ge=32, le=4096)] = 256
     """Flask only: how many requests one worker handles at once. They wait for the engine and cost little."""
     keepalive_seconds: Seconds = 75.0
     """How long an idle connection stays open."""

@@ -56,12 +56,18 @@ class LaneOptions:
     place: Place | Literal["auto"] = "auto"
 
 
+def place_by_measure(spec: ModelSpec, options: LaneOptions) -> Placed:
+    """Load a model where it computes best."""
+    return place(spec, options.place, stuck_seconds=options.stuck_seconds)
+
+
 class Lane:
     """Loads one model on a thread of its own, then computes what is submitted, in batches.
 
     Args:
         clock: monotonic seconds; deadlines are measured with it.
         listener: is told what happens; it must not raise, block, or call the lane.
+        load: loads the model and decides where it computes; by default `placement.place`.
     """
 
     def __init__(
@@ -71,6 +77,7 @@ class Lane:
         *,
         clock: Callable[[], float] = time.monotonic,
         listener: Listener = ignore,
+        load: Callable[[ModelSpec, LaneOptions], Placed] | None = None,
     ) -> None:
         self.spec = spec
         self.state: State = "loading"
@@ -78,6 +85,7 @@ class Lane:
         self._options = options
         self._clock = clock
         self._tell = listener
+        self._place = load or place_by_measure
         self._placed: Placed | None = None
         self._pace = Pace()
         self._queue = Queue(options.bounds)
@@ -210,9 +218,7 @@ class Lane:
         """Load the model for the first time; a worker that dies meanwhile is tried again."""
         for attempt in range(LOAD_ATTEMPTS):
             try:
-                self._placed = place(
-                    self.spec, self._options.place, stuck_seconds=self._options.stuck_seconds
-                )
+                self._placed = self._place(self.spec, self._options)
             except WorkerLostError as error:
                 failure: Exception = error
                 self._pause(backoff(attempt))

@@ -9,7 +9,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from typing import TypeVar
+
 from textmill.engine.events import ShedReason
+
+T = TypeVar("T")
 
 SMALL = 512
 """Costs up to this many characters count as alike: a batch's fixed cost outweighs their difference."""
@@ -126,7 +130,7 @@ def _alike(cost: int) -> tuple[int, int]:
     return cost // SPREAD, cost * SPREAD
 
 
-def halves(batch: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
+def halves(batch: Sequence[T]) -> tuple[Sequence[T], Sequence[T]]:
     """Split a batch that failed, to find the text that made it fail."""
     middle = len(batch) // 2
     return batch[:middle], batch[middle:]

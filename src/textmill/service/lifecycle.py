@@ -15,6 +15,9 @@ from textmill.settings import EngineSettings, ModelSettings, Settings
 
 logger = logging.getLogger("textmill")
 
+RESERVED_THREADS = 16
+"""Flask's threads that never wait for a model: they answer health checks, and say 503 under overload."""
+
 
 def create_service(settings: Settings | None = None) -> Service:
     """A service that is not started yet.
@@ -30,7 +33,14 @@ def create_service(settings: Settings | None = None) -> Service:
         name: (spec, options(settings.engine, settings.models.get(name)))
         for name, spec in specs(settings).items()
     }
-    return Service(settings, Engine(models, listener=announce))
+    return Service(settings, Engine(models, listener=announce), in_flight=waiting_threads(settings))
+
+
+def waiting_threads(settings: Settings) -> int | None:
+    """How many requests may wait at once: on Flask each holds a thread, and health checks need some too."""
+    if settings.server.framework != "flask":
+        return None
+    return max(1, settings.server.threads - RESERVED_THREADS)
 
 
 def specs(settings: Settings) -> dict[str, ModelSpec]:

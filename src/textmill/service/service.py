@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from textmill.contracts.routes import ROUTES
 from textmill.engine.engine import Engine
-from textmill.errors import DeadlineExceededError
+from textmill.errors import DeadlineExceededError, OverloadedError
 from textmill.service.information import Information
 from textmill.service.messages import Exchange, Pending, Reply, Request
 from textmill.service.predictions import Predictions
@@ -33,18 +33,24 @@ class Service:
     Args:
         settings: read once; changing them takes a new service.
         engine: started and closed by this service.
+        in_flight: how many exchanges may wait for the engine at once; None leaves it to the engine's queues.
     """
 
-    def __init__(self, settings: Settings, engine: Engine) -> None:
+    def __init__(self, settings: Settings, engine: Engine, *, in_flight: int | None = None) -> None:
         self.settings = settings
         self.engine = engine
+        self._in_flight = in_flight
+        self._waiting: set[int] = set()
+        self._started = False
         self._information = Information(engine)
         self._router = Router(ROUTES)
         self._operations = _operations(self._information, Predictions(engine, settings))
 
     def start(self) -> None:
-        """Begin to load the models, and return at once."""
-        self.engine.start()
+        """Begin to load the models, and return at once; a second call does nothing."""
+        if not self._started:
+            self._started = True
+            self.engine.start()
 
     def begin_drain(self) -> None:
         """Tell balancers to leave: readiness fails from now on, while requests are still answered."""
@@ -66,11 +72,12 @@ class Service:
         else:
             exchange.answer = answer
             if isinstance(answer, Pending):
-                exchange.patience = answer.deadline - self.engine.clock()
+                self._accept(exchange, answer)
         return exchange
 
     def finish(self, exchange: Exchange) -> Reply:
         """The reply of an exchange; what is not done by now is given up. Never raises."""
+        self._waiting.discard(id(exchange))
         try:
             reply = _reply(exchange)
         except Exception as error:  # noqa: BLE001 - the one boundary
@@ -78,8 +85,21 @@ class Service:
         headers = (*reply.headers, ("x-request-id", exchange.request_id))
         return Reply(reply.status, headers, reply.body, reply.close or self._information.draining)
 
+    def _accept(self, exchange: Exchange, answer: Pending) -> None:
+        """Let an exchange wait, or shed it where the server has no thread left to wait with."""
+        if self._in_flight is not None and len(self._waiting) >= self._in_flight:
+            answer.future.cancel()
+            exchange.answer = OverloadedError(
+                "All threads of this server are waiting for models; send the request again later.",
+                retry_after=1,
+            )
+            return
+        self._waiting.add(id(exchange))
+        exchange.patience = answer.deadline - self.engine.clock()
+
     def abandon(self, exchange: Exchange) -> None:
         """The caller is gone: what is not computed yet will not be."""
+        self._waiting.discard(id(exchange))
         if exchange.future is not None:
             exchange.future.cancel()
 

@@ -160,11 +160,10 @@ async def _wait_or_leave(service: Service, exchange: messages.Exchange, receive:
     if exchange.future is None:
         return
     waiter = Mailbox.current().waiter(exchange.future)
-    leaving = asyncio.ensure_future(receive())
+    leaving: asyncio.Future[Any] = asyncio.ensure_future(receive())
     try:
-        await asyncio.wait(
-            {waiter, leaving}, timeout=exchange.patience, return_when=asyncio.FIRST_COMPLETED
-        )
+        both: tuple[asyncio.Future[Any], ...] = (waiter, leaving)
+        await asyncio.wait(both, timeout=exchange.patience, return_when=asyncio.FIRST_COMPLETED)
     finally:
         leaving.cancel()
     if leaving.done() and not leaving.cancelled() and not exchange.future.done():

@@ -18,7 +18,7 @@ from textmill.service import messages
 from textmill.service.service import Service
 from textmill.web.slow_bodies import SlowBodies
 
-LOOK_SECONDS = 0.25
+LOOK_SECONDS = 0.5
 """How often to look whether the caller is still there."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 

@@ -1,0 +1,86 @@
+"""`textmill serve`: the API, on FastAPI or Flask."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+import textmill
+from textmill.cli.models import named
+from textmill.runtimes.base import ModelSpec
+from textmill.runtimes.registry import check
+from textmill.service.lifecycle import specs
+from textmill.settings import Settings
+from textmill.web.servers import bind, run, server_of
+
+SAMPLE = {"text": "Tim Cook loves the new Apple store in Berlin!"}
+
+
+def serve(  # noqa: PLR0913 - one parameter for each flag
+    *,
+    framework: Annotated[
+        str | None, typer.Option(help="fastapi or flask [default: fastapi]", metavar="NAME")
+    ] = None,
+    server: Annotated[
+        str | None,
+        typer.Option(help="uvicorn (FastAPI), gunicorn (Flask) or granian (both) [default: auto]", metavar="NAME"),
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Server processes [default: 1]", metavar="N")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on [default: 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one [default: 8000]")] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=PATH of a model to serve; repeat it. Without it: the two default models."),
+    ] = None,
+    trust: Annotated[
+        bool, typer.Option(help="Load files that execute code (joblib, pickle) given with --model.")
+    ] = False,
+    config: Annotated[
+        Path | None, typer.Option(help="Settings file [default: textmill.toml, where there is one]")
+    ] = None,
+) -> None:
+    """Serve models as a REST API.
+
+    Without options: the two default models (sentiment and entities) on FastAPI, at http://127.0.0.1:8000.
+    Settings come from flags, then TEXTMILL_* variables, then textmill.toml, then defaults.
+
+    Examples:
+      textmill serve --framework flask --workers 2
+      textmill serve --model spam=spam.skops --model people=./my_spacy_pipeline
+      textmill serve --model sentiment=sentiment_model.pkl --trust
+    """
+    asked = {"framework": framework, "server": server, "workers": workers, "host": host, "port": port}
+    flags: dict[str, Any] = {"server": {name: value for name, value in asked.items() if value is not None}}
+    if model:
+        flags["models"] = {name: {**path, "trust": trust} for name, path in named(model).items()}
+    settings = Settings.load(config, **flags)
+    name = server_of(settings.server)
+    served = specs(settings)
+    for spec in served.values():
+        check(spec)
+    bound = bind(settings.server)
+    _announce(settings, name, served, bound.getsockname()[1])
+    run(settings, bound)
+
+
+def _announce(settings: Settings, server: str, served: dict[str, ModelSpec], port: int) -> None:
+    """Where it listens, what it serves, and a call to copy."""
+    out = Console(stderr=True, highlight=False, soft_wrap=True)
+    host = settings.server.host
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    workers = f"{settings.server.workers} worker{'s' if settings.server.workers > 1 else ''}"
+    out.print(
+        f"[bold]textmill {textmill.__version__}[/] on {settings.server.framework}, {server}, {workers}: "
+        f"[bold cyan]{url}[/] (API page: {url}/docs)"
+    )
+    for name, spec in served.items():
+        out.print(f"  {name}: {spec.path}", markup=False)
+    out.print("Once the models are ready:")
+    path = "/predict" if "sentiment" in served else f"/v1/models/{next(iter(served))}/predict"
+    out.print(
+        f"  curl -s {url}{path} -H 'Content-Type: application/json' -d '{json.dumps(SAMPLE)}'", markup=False
+    )
