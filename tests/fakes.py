@@ -1,0 +1,93 @@
+"""Fakes of our own protocols; `tests/unit/engine/test_executors.py` holds them to the real ones' promises."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from textmill.engine.executors import BatchError, WorkerLostError
+from textmill.engine.lane import LaneOptions
+from textmill.engine.placement import PROBES, Place, Placed
+from textmill.engine.policy import Bounds, Pace
+from textmill.runtimes.base import ModelInfo, ModelSpec, Result
+
+SPEC = ModelSpec(name="fake", path="fake")
+INFO = ModelInfo(
+    task="classification",
+    labels=("short", "long"),
+    library="fake",
+    library_version="1",
+    digest="sha256:" + "0" * 64,
+    runtime="native",
+    runtime_reason="it is a fake",
+    calibrated=False,
+)
+BOUNDS = Bounds(queue_items=8, queue_characters=10_000, batch_items=4, batch_characters=10_000)
+
+POISON = "poison"
+"""A text that raises, whatever it shares a batch with."""
+KILLER = "killer"
+"""A text that takes the worker down with it."""
+
+
+def answer(text: str) -> Result:
+    """What the fake model says of a text."""
+    score = 1.0 / (1 + len(text))
+    return (score, 1.0 - score)
+
+
+class FakeExecutor:
+    """Computes at once, or when its gate opens; can be killed."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.entered = threading.Event()
+        self.loads = 0
+        self.broken_loads = 0
+        self._alive = False
+
+    def load(self) -> ModelInfo:
+        self.loads += 1
+        if self.broken_loads:
+            self.broken_loads -= 1
+            raise WorkerLostError("The worker died while loading.")
+        self._alive = True
+        return INFO
+
+    def run(self, texts: Sequence[str]) -> Sequence[Result]:
+        if not self._alive:
+            raise WorkerLostError("The worker is gone.")
+        if list(texts) != list(PROBES):
+            self.batches.append(list(texts))
+            self.entered.set()
+            self.gate.wait(10)
+        if not self._alive or KILLER in texts:
+            self._alive = False
+            raise WorkerLostError("The worker died.")
+        if POISON in texts:
+            raise BatchError("ValueError")
+        return [answer(text) for text in texts]
+
+    def alive(self) -> bool:
+        return self._alive
+
+    def close(self) -> None:
+        self._alive = False
+
+    def kill(self) -> None:
+        """What SIGKILL does to a worker process."""
+        self._alive = False
+
+
+def placing(executor: FakeExecutor, place: Place = "thread", seconds: float = 0.0001) -> object:
+    """A loader for a lane that puts it on this executor."""
+
+    def load(_spec: ModelSpec, _options: LaneOptions) -> Placed:
+        info = executor.load()
+        golden = executor.run(PROBES)
+        pace = Pace().after(sum(map(len, PROBES)), seconds)
+        return Placed(executor, place, info, golden, pace, seconds)
+
+    return load
