@@ -25,7 +25,9 @@ class TestRefuse:
 
     def test_too_many_characters_are_refused(self) -> None:
         """The bound in characters holds, however few the texts."""
-        assert refuse(Backlog(1, 999), BOUNDS, Pace(), items=1, characters=2, patience=9) == "queue-characters"
+        assert (
+            refuse(Backlog(1, 999), BOUNDS, Pace(), items=1, characters=2, patience=9) == "queue-characters"
+        )
 
     def test_work_that_cannot_end_in_time_is_refused_early(self) -> None:
         """A queue that takes longer than the caller waits is not joined."""
