@@ -9,7 +9,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import (
@@ -153,7 +153,7 @@ class Settings(BaseSettings):
         return tuple(sources)
 
     @classmethod
-    def load(cls, file: Path | None = None, **flags: Any) -> Self:
+    def load(cls, file: Path | None = None, **flags: Any) -> Settings:
         """Read the settings from everywhere.
 
         Args:
@@ -171,9 +171,8 @@ class Settings(BaseSettings):
             raise ConfigurationError(f"{found} is not valid TOML: {error}") from None
         except ValidationError as error:
             raise ConfigurationError(_explain(error, found)) from None
-        return cls.model_construct(
-            **{name: getattr(loaded, name) for name in cls.model_fields}  # already validated above
-        )
+        values = {name: getattr(loaded, name) for name in cls.model_fields}
+        return cls.model_construct(**values)  # already validated above
 
 
 def _find_file(file: Path | None) -> Path | None:

@@ -216,11 +216,12 @@ class Lane:
 
     def _load(self) -> bool:
         """Load the model for the first time; a worker that dies meanwhile is tried again."""
+        failure: Exception = RuntimeError("it was never tried")
         for attempt in range(LOAD_ATTEMPTS):
             try:
                 self._placed = self._place(self.spec, self._options)
             except WorkerLostError as error:
-                failure: Exception = error
+                failure = error
                 self._pause(backoff(attempt))
             except ModelError as error:
                 self._become("failed", str(error))

@@ -1,0 +1,175 @@
+"""What is in a pickle, found without executing it.
+
+A pickle is a program. This reader runs it with every class and function replaced by an inert stand-in, notes
+the names it asks for, and steps over the numpy arrays that joblib writes between its instructions.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import pickle
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+KNOWN = ("sklearn.", "numpy", "scipy.", "joblib.numpy_pickle", "collections.", "_codecs.encode")
+"""Where a scikit-learn model's own parts come from."""
+HARMLESS = frozenset(
+    {
+        "builtins.dict",
+        "builtins.float",
+        "builtins.frozenset",
+        "builtins.int",
+        "builtins.list",
+        "builtins.object",
+        "builtins.set",
+        "builtins.slice",
+        "builtins.str",
+        "builtins.tuple",
+        "collections.OrderedDict",
+        "collections.defaultdict",
+        "copyreg._reconstructor",
+    }
+)
+MAX_BYTES = 1 << 31
+"""No more than this is unpacked from a compressed file."""
+
+OPENERS: dict[bytes, Callable[[BinaryIO], BinaryIO]] = {
+    b"\x1f\x8b": lambda raw: gzip.GzipFile(fileobj=raw),  # type: ignore[dict-item,return-value]
+    b"BZh": lambda raw: bz2.BZ2File(raw),  # type: ignore[dict-item,return-value]
+    b"\xfd7zXZ": lambda raw: lzma.LZMAFile(raw),  # type: ignore[dict-item,return-value]
+    b"\x5d\x00": lambda raw: lzma.LZMAFile(raw),  # type: ignore[dict-item,return-value]
+}
+
+
+class UnreadablePickleError(Exception):
+    """The program could not be followed to its end."""
+
+
+def names(path: Path) -> list[str]:
+    """Every class and function a pickle asks for, as `module.name`, sorted.
+
+    Raises:
+        UnreadablePickleError: saying why.
+    """
+    with path.open("rb") as raw:
+        reader = _Reader(_opened(raw))
+        try:
+            reader.load()
+        except Exception as error:
+            raise UnreadablePickleError(f"{type(error).__name__} after {len(reader.asked)} names") from error
+    return sorted(reader.asked)
+
+
+def unusual(found: list[str]) -> list[str]:
+    """The names that no scikit-learn model needs: look at these before you trust the file."""
+    return [name for name in found if name not in HARMLESS and not name.startswith(KNOWN)]
+
+
+def _opened(raw: BinaryIO) -> BinaryIO:
+    start = raw.read(6)
+    raw.seek(0)
+    for magic, opener in OPENERS.items():
+        if start.startswith(magic):
+            return opener(raw)
+    if start[:1] == b"\x78":
+        return io.BytesIO(zlib.decompressobj().decompress(raw.read(), MAX_BYTES))
+    return raw
+
+
+class _Inert:
+    """Stands for any class, function or object of the pickle, and does nothing."""
+
+    def __new__(cls, *_: Any, **__: Any) -> _Inert:
+        return object.__new__(cls)
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def __call__(self, *_: Any, **__: Any) -> _Inert:
+        return _Inert()
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        pass
+
+    def append(self, _: Any) -> None:
+        pass
+
+    def extend(self, _: Any) -> None:
+        pass
+
+    add = append
+
+
+class _Array(_Inert):
+    """Stands for joblib's note that the bytes of an array follow."""
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+
+class _Type(_Inert):
+    """Stands for a numpy dtype: how many bytes an element has, and whether elements are pickles again."""
+
+    def __init__(self, code: str = "V0", *_: Any) -> None:
+        self.objects = "O" in str(code)
+        digits = "".join(letter for letter in str(code) if letter.isdigit())
+        self.width = int(digits or 1) * (4 if str(code).startswith("U") else 1)
+
+
+STAND_INS: dict[str, type[_Inert]] = {"joblib.numpy_pickle.NumpyArrayWrapper": _Array, "numpy.dtype": _Type}
+
+
+_Base: Any = pickle._Unpickler  # type: ignore[attr-defined]  # noqa: SLF001 - the readable one, as joblib does
+
+
+class _Reader(_Base):  # type: ignore[misc]  # typeshed does not know the readable unpickler
+    """Follows a pickle and notes what it asks for."""
+
+    dispatch = _Base.dispatch.copy()
+
+    def __init__(self, stream: BinaryIO) -> None:
+        super().__init__(stream)
+        self.stream = stream
+        self.asked: set[str] = set()
+
+    def find_class(self, module: str, name: str) -> type[_Inert]:
+        full = f"{module}.{name}"
+        self.asked.add(full)
+        return STAND_INS.get(full) or type(name, (_Inert,), {})
+
+    def persistent_load(self, pid: Any) -> _Inert:
+        return _Inert()
+
+    def load_build(self) -> None:
+        super().load_build()
+        if isinstance(self.stack[-1], _Array):
+            self._skip(self.stack[-1].state)
+
+    dispatch[pickle.BUILD[0]] = load_build
+
+    def _skip(self, state: dict[str, Any]) -> None:
+        """Step over an array's bytes, as joblib's own reader would read them."""
+        kind: _Type = state["dtype"]
+        if kind.objects:
+            inner = _Reader(self.stream)
+            inner.load()
+            self.asked |= inner.asked
+            return
+        if state.get("numpy_array_alignment_bytes") is not None:
+            self.stream.read(self.stream.read(1)[0])
+        left = kind.width
+        for length in state["shape"]:
+            left *= length
+        while left:
+            chunk = self.stream.read(min(left, 1 << 20))
+            if not chunk:
+                raise EOFError
+            left -= len(chunk)

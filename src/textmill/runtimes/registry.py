@@ -1,0 +1,119 @@
+"""Which runtime loads which stored model. Libraries are imported when a model needs them."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from textmill.errors import MissingExtraError, ModelInvalidError, ModelNotFoundError
+from textmill.runtimes.base import Inspection, ModelSpec, Runtime
+
+Kind: TypeAlias = Literal["sklearn", "spacy"]
+
+SUFFIXES = (".skops", ".textmill", ".joblib", ".pkl", ".pickle")
+
+DEFAULT_MODELS: Mapping[str, ModelSpec] = {
+    "entities": ModelSpec("entities", "en_core_web_sm"),
+    "sentiment": ModelSpec("sentiment", str(files("textmill") / "models" / "sentiment.textmill")),
+}
+"""What is served when nothing is configured."""
+
+NEEDS: Mapping[Kind, tuple[str, ...]] = {"sklearn": ("sklearn", "skops", "joblib"), "spacy": ("spacy",)}
+
+
+def load(spec: ModelSpec) -> Runtime:
+    """Load a model with the runtime that fits it.
+
+    Raises:
+        ModelError: it cannot be served.
+        MissingExtraError: its library is not installed.
+    """
+    if check(spec) == "sklearn":
+        from textmill.runtimes import sklearn
+
+        return sklearn.load(spec)
+    from textmill.runtimes import spacy
+
+    return spacy.load(spec)
+
+
+def inspect(spec: ModelSpec) -> Inspection:
+    """What a stored model is; nothing of it is executed.
+
+    Raises:
+        ModelError: there is no such model.
+        MissingExtraError: its library is not installed.
+    """
+    if _kind(spec) == "spacy":
+        _require("spacy")
+        from textmill.runtimes import spacy
+
+        return spacy.inspect(spec.path)
+    _require("sklearn")
+    from textmill.runtimes import plain, stored
+
+    path = Path(spec.path)
+    return plain.inspect(path) if path.suffix == plain.SUFFIX else stored.inspect(path)
+
+
+def check(spec: ModelSpec) -> Kind:
+    """Everything that can be known of a model without loading it: that it exists, and is trusted and installed.
+
+    Raises:
+        ModelError, MissingExtraError: as `load` would.
+    """
+    kind = _kind(spec)
+    _require(kind)
+    if kind == "sklearn":
+        from textmill.runtimes import stored
+
+        stored.check_trust(Path(spec.path), spec)
+    return kind
+
+
+def is_heavy(spec: ModelSpec) -> bool:
+    """Whether a model of this kind usually takes milliseconds for a text."""
+    return _kind(spec) == "spacy"
+
+
+def _kind(spec: ModelSpec) -> Kind:
+    path = Path(spec.path)
+    if path.is_dir():
+        if (path / "config.cfg").is_file():
+            return "spacy"
+        raise ModelInvalidError(f"{path} is a folder without config.cfg, so it is no spaCy pipeline.")
+    if path.is_file():
+        if path.suffix in SUFFIXES:
+            return "sklearn"
+        raise ModelInvalidError(
+            f"{path} has no known suffix. Known are {', '.join(SUFFIXES)}, and folders of spaCy pipelines."
+        )
+    if _is_package(spec.path):
+        return "spacy"
+    raise ModelNotFoundError(f"There is no model at {spec.path!r} (model {spec.name!r}).{_hint(path)}")
+
+
+def _is_package(name: str) -> bool:
+    """Whether it names a spaCy pipeline that is installed, or the one that is looked up under another name."""
+    if not name.isidentifier():
+        return False
+    return name == "en_core_web_sm" or importlib.util.find_spec(name) is not None
+
+
+def _hint(path: Path) -> str:
+    """What might have been meant."""
+    if not path.parent.is_dir():
+        return f" The folder {path.parent} does not exist."
+    beside = [entry.name for entry in path.parent.iterdir() if entry.is_dir() or entry.suffix in SUFFIXES]
+    close = difflib.get_close_matches(path.name, beside, n=3)
+    return f" Did you mean {', '.join(close)}?" if close else " Give a file, a folder or an installed package."
+
+
+def _require(kind: Kind) -> None:
+    for module in NEEDS[kind]:
+        if importlib.util.find_spec(module) is None:
+            raise MissingExtraError(f"Serving a {kind} model", kind)
