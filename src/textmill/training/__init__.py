@@ -1,0 +1,1 @@
+"""HOW a model comes to be: read labelled texts, train, measure."""
