@@ -15,7 +15,6 @@ REASONED = (
     re.compile(r"# (ruff: )?noqa: [A-Z]+[0-9]+(, [A-Z]+[0-9]+)* - \S.{4,}"),
     re.compile(r"# type: ignore\[[a-z-]+(, ?[a-z-]+)*\]  # \S.{4,}"),
     re.compile(r"# pragma: no (cover|branch) - \S.{4,}"),
-    re.compile(r"# mypy: disable-error-code=\S+(, ?\S+)* *# \S.{4,}"),
 )
 # In pieces, so that this file does not find itself.
 MACHINE_PATHS = "|".join((
