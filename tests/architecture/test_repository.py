@@ -10,11 +10,11 @@ import pytest
 
 LOCKS = ("requirements/dev.txt", "requirements/serve.txt")
 EXCEPTION = re.compile(r"#\s*(noqa|type:\s*ignore|pragma:\s*no|ruff:\s*(noqa|ignore)|mypy:|pyright:|fmt:)")
-# The forms that say what and why. A colon or dash alone is no reason, hence five characters at least.
+# The forms that say what and why. A colon or dash alone is no reason, hence four characters at least.
 REASONED = (
-    re.compile(r"# (ruff: )?noqa: [A-Z]+[0-9]+(, [A-Z]+[0-9]+)* - \S.{4,}"),
-    re.compile(r"# type: ignore\[[a-z-]+(, ?[a-z-]+)*\]  # \S.{4,}"),
-    re.compile(r"# pragma: no (cover|branch) - \S.{4,}"),
+    re.compile(r"# (ruff: )?noqa: [A-Z]+[0-9]+(, [A-Z]+[0-9]+)* - \S.{3,}"),
+    re.compile(r"# type: ignore\[[a-z-]+(, ?[a-z-]+)*\]  # \S.{3,}"),
+    re.compile(r"# pragma: no (cover|branch) - \S.{3,}"),
 )
 # In pieces, so that this file does not find itself.
 MACHINE_PATHS = "|".join((
