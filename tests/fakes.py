@@ -63,8 +63,9 @@ class FakeExecutor:
             self.batches.append(list(texts))
             self.entered.set()
             self.gate.wait(10)
-        if not self._alive or KILLER in texts:
-            self._alive = False
+        if KILLER in texts:
+            self.kill()
+        if not self.alive():
             raise WorkerLostError("The worker died.")
         if POISON in texts:
             raise BatchError("ValueError")

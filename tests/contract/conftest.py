@@ -23,7 +23,7 @@ FRAMEWORKS = ("fastapi", "flask")
 @contextmanager
 def serving(framework: str) -> Iterator[httpx2.Client]:
     """A client of a started app."""
-    service = create_service(Settings(server={"framework": framework}))
+    service = create_service(Settings.load(server={"framework": framework}))
     if framework == "fastapi":
         with TestClient(fastapi.app(service), base_url="http://textmill") as client:
             yield client

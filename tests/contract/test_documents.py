@@ -61,7 +61,7 @@ def test_a_good_call_answers_what_the_contract_says(client: httpx2.Client, route
     answer = client.request(route.method, path, json=body) if body else client.request(route.method, path)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == route.media_type
-    assert route.reply[0].model_validate_json(answer.content)
+    route.reply[0].model_validate_json(answer.content)
 
 
 def test_every_problem_has_its_page(client: httpx2.Client) -> None:

@@ -98,4 +98,6 @@ def _model(spec: ModelSpec) -> Finding:
         return Finding(what, str(error), good=False)
     except Exception as error:  # noqa: BLE001 - a library may raise anything on a damaged file
         return Finding(what, f"{type(error).__name__}: {error}", good=False)
-    return Finding(what, f"{info.task}, {info.library} {info.library_version}, {info.digest[:19]}...", good=True)
+    return Finding(
+        what, f"{info.task}, {info.library} {info.library_version}, {info.digest[:19]}...", good=True
+    )

@@ -32,7 +32,9 @@ def evaluate(
     *,
     rename: Annotated[
         list[str] | None,
-        typer.Option(help="Entities: MODEL=DATA label names to compare as one, such as PERSON=PER; repeat it."),
+        typer.Option(
+            help="Entities: MODEL=DATA label names to compare as one, such as PERSON=PER; repeat it."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     trust: Annotated[bool, typer.Option(help="Load a file that executes code (joblib, pickle).")] = False,
@@ -70,7 +72,11 @@ def _entities(runtime: Runtime, data: Path, renamed: dict[str, str], *, as_json:
     rows = read_annotated(data)
     known = {label for row in rows for _, _, label in row.entities}
     found = [
-        [(start, end, renamed.get(label, label)) for start, end, label in spans if renamed.get(label, label) in known]
+        [
+            (start, end, renamed.get(label, label))
+            for start, end, label in spans
+            if renamed.get(label, label) in known
+        ]
         for spans in cast("Iterable[list[Span]]", _answers(runtime, [row.text for row in rows]))
     ]
     report = measures.entities(found, [row.entities for row in rows])

@@ -45,7 +45,10 @@ def _table(found: Inspection) -> Table:
         ("format", found.format),
         ("size", f"{found.size:,} bytes"),
         ("digest", found.digest),
-        ("executes code", "yes, when it is loaded: --trust it only if you know its digest" if found.executes_code else "no"),
+        (
+            "executes code",
+            "yes, when it is loaded: --trust it only if you know its digest" if found.executes_code else "no",
+        ),
         *(("executes", name) for name in found.executes),
         *found.details,
     ]

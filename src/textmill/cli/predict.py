@@ -22,9 +22,7 @@ from textmill.settings import Settings
 
 def predict(
     model: Annotated[str, typer.Argument(help="sentiment, entities, a configured name, or a path.")],
-    text: Annotated[
-        str, typer.Argument(help="The text; - reads one text a line from standard input.")
-    ] = "-",
+    text: Annotated[str, typer.Argument(help="The text; - reads one text a line from standard input.")] = "-",
     *,
     trust: Annotated[bool, typer.Option(help="Load a file that executes code (joblib, pickle).")] = False,
     config: Annotated[
@@ -50,7 +48,9 @@ def _lines() -> Iterator[str]:
         try:
             decoded = line.decode("utf-8").rstrip("\r\n")
         except UnicodeDecodeError as error:
-            raise ConfigurationError(f"Line {number} of standard input is not valid UTF-8: {error.reason}.") from None
+            raise ConfigurationError(
+                f"Line {number} of standard input is not valid UTF-8: {error.reason}."
+            ) from None
         if decoded:
             yield decoded
 

@@ -32,7 +32,9 @@ def measures(rows: Sequence[LabelMeasures]) -> Table:
     for name in ("precision", "recall", "F1", "texts or entities"):
         table.add_column(name, justify="right")
     for row in rows:
-        table.add_row(row.label, *(f"{value:.4f}" for value in (row.precision, row.recall, row.f1)), f"{row.support:,}")
+        table.add_row(
+            row.label, *(f"{value:.4f}" for value in (row.precision, row.recall, row.f1)), f"{row.support:,}"
+        )
     return table
 
 

@@ -27,7 +27,9 @@ def serve(  # noqa: PLR0913 - one parameter for each flag
     ] = None,
     server: Annotated[
         str | None,
-        typer.Option(help="uvicorn (FastAPI), gunicorn (Flask) or granian (both) [default: auto]", metavar="NAME"),
+        typer.Option(
+            help="uvicorn (FastAPI), gunicorn (Flask) or granian (both) [default: auto]", metavar="NAME"
+        ),
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Server processes [default: 1]", metavar="N")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on [default: 127.0.0.1]")] = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,10 +22,13 @@ SLOW_SKOPS = 20_000
 
 def train(  # noqa: PLR0913 - one parameter for each flag
     data: Annotated[
-        list[Path], typer.Argument(help="CSV files (.csv, .tsv, .gz) with columns text and label; each is a source.")
+        list[Path],
+        typer.Argument(help="CSV files (.csv, .tsv, .gz) with columns text and label; each is a source."),
     ],
     *,
-    out: Annotated[Path, typer.Option(help="Where to write: .textmill (plain, small, quick to load) or .skops.")],
+    out: Annotated[
+        Path, typer.Option(help="Where to write: .textmill (plain, small, quick to load) or .skops.")
+    ],
     task: Annotated[
         Literal["sentiment", "classification"], typer.Option(help="Both train a text classifier.")
     ] = "classification",
@@ -57,7 +60,9 @@ def train(  # noqa: PLR0913 - one parameter for each flag
         known, unseen = split(rows)
         trial = fitting.fit(known, lambda done: progress.update(bar, advance=1, description=f"trial: {done}"))
         final = fitting.fit(rows, lambda done: progress.update(bar, advance=1, description=f"final: {done}"))
-    measured = [(f"held-out tenth of {name}", fitting.measure(trial, part)) for name, part in _by_source(unseen)]
+    measured = [
+        (f"held-out tenth of {name}", fitting.measure(trial, part)) for name, part in _by_source(unseen)
+    ]
     measured += [(part.sources[0], fitting.measure(final, part)) for part in tests]
     for title, report in measured:
         reports.console().print(reports.classification(title, report))
@@ -66,13 +71,15 @@ def train(  # noqa: PLR0913 - one parameter for each flag
         source=source or ", ".join(path.name for path in data),
         licence=licence or None,
         language=language or None,
-        created=datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
+        created=dt.datetime.now(tz=dt.UTC).date().isoformat(),
         trained_with=plain.trained_here(),
         quality=tuple(_quality(title, report) for title, report in measured),
     )
     _notice_slow(out, final)
     fitting.store(final, out, card)
-    Console(stderr=True).print(f"Wrote {out} ({out.stat().st_size:,} bytes). Try: textmill predict {out} 'Some text'")
+    Console(stderr=True).print(
+        f"Wrote {out} ({out.stat().st_size:,} bytes). Try: textmill predict {out} 'Some text'"
+    )
 
 
 def _check_out(out: Path, *, force: bool) -> None:
@@ -108,7 +115,8 @@ def _notice_slow(out: Path, pipeline: object) -> None:
     terms = fitting.terms(pipeline)
     if out.suffix == ".skops" and terms > SLOW_SKOPS:
         Console(stderr=True).print(
-            f"[yellow]Writing {terms:,} terms as .skops takes minutes, and loading them seconds; .textmill does not.[/]"
+            f"[yellow]Writing {terms:,} terms as .skops takes minutes and loading them seconds; "
+            "as .textmill neither does.[/]"
         )
 
 

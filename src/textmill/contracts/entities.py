@@ -24,10 +24,10 @@ class EntitiesRequest(TextInput):
         }
     )
 
-    labels: Annotated[list[str], Field(json_schema_extra={"uniqueItems": True})] = []
+    labels: Annotated[list[str], Field(json_schema_extra={"uniqueItems": True})] = Field(default=[])
     """Only entities with one of these labels; an empty list means all of them."""
     offset_unit: OffsetUnit = "codepoint"
-    """What `start` and `end` count: code points (Python), UTF-16 units (JavaScript, Java) or UTF-8 bytes (Go, Rust)."""
+    """What `start` and `end` count: code points (Python), UTF-16 units (JavaScript) or UTF-8 bytes (Go)."""
 
 
 class Entity(Schema):
@@ -67,9 +67,7 @@ class EntitiesReply(Schema):
                     "model": "entities",
                     "task": "entities",
                     "offset_unit": "codepoint",
-                    "result": {
-                        "entities": [{"text": "Tim Cook", "label": "PERSON", "start": 0, "end": 8}]
-                    },
+                    "result": {"entities": [{"text": "Tim Cook", "label": "PERSON", "start": 0, "end": 8}]},
                 }
             ]
         }

@@ -21,8 +21,8 @@ from textmill.engine.events import (
     StateChanged,
     ignore,
 )
-from textmill.engine.executors import BatchError, WorkerLostError
-from textmill.engine.placement import Place, Placed, place, probe
+from textmill.engine.executors import BatchError, Executor, WorkerLostError
+from textmill.engine.placement import Place, Placed, check_golden, place
 from textmill.engine.policy import Backlog, Bounds, Pace, backoff, halves, refuse, retry_after
 from textmill.engine.queue import Queue
 from textmill.errors import (
@@ -33,7 +33,7 @@ from textmill.errors import (
     PredictionError,
     ShuttingDownError,
 )
-from textmill.runtimes.base import ModelInfo, ModelSpec
+from textmill.runtimes.base import ModelInfo, ModelSpec, Result
 
 logger = logging.getLogger(__name__)
 
@@ -116,9 +116,7 @@ class Lane:
     def backlog(self) -> Backlog:
         """What waits and runs."""
         waiting = self._queue.backlog
-        return Backlog(
-            waiting.items + self._running.items, waiting.characters + self._running.characters
-        )
+        return Backlog(waiting.items + self._running.items, waiting.characters + self._running.characters)
 
     def stuck(self) -> bool:
         """Whether the batch in flight has run for too long, or the loop is gone."""
@@ -288,14 +286,19 @@ class Lane:
                 self._running = Backlog(0, 0)
                 self._changed.notify_all()
 
+    @staticmethod
+    def _run(executor: Executor, batch: Sequence[Item]) -> Sequence[Result]:
+        results = executor.run([item.text for item in batch])
+        if len(results) != len(batch):
+            raise BatchError("WrongNumberOfResults")
+        return results
+
     def _resolve(self, batch: Sequence[Item]) -> None:
         """Compute a batch; one that raises is halved until the text that does it stands alone."""
         if self._placed is None:
             raise WorkerLostError("The model is not loaded.")
         try:
-            results = self._placed.executor.run([item.text for item in batch])
-            if len(results) != len(batch):
-                raise BatchError("WrongNumberOfResults")
+            results = self._run(self._placed.executor, batch)
         except BatchError as error:
             if len(batch) == 1:
                 self._poison(batch[0], str(error))
@@ -341,8 +344,7 @@ class Lane:
         executor = self._placed.executor
         try:
             executor.load()
-            if list(probe(executor)) != list(self._placed.golden):
-                raise ModelError("after its restart it answers differently; was its file replaced?")
+            check_golden(executor, self._placed.golden)
         except (ModelError, WorkerLostError) as error:
             executor.close()
             self._become("recovering", str(error))

@@ -87,6 +87,16 @@ def probe(executor: Executor) -> Sequence[Result]:
         ) from error
 
 
+def check_golden(executor: Executor, golden: Sequence[Result]) -> None:
+    """Make sure that a model which was loaded again gives its old answers.
+
+    Raises:
+        ModelInvalidError: it does not.
+    """
+    if list(probe(executor)) != list(golden):
+        raise ModelInvalidError("After its restart the model answers differently; was its file replaced?")
+
+
 def _load(spec: ModelSpec, where: Place, stuck_seconds: float) -> Placed:
     executor: Executor
     if where == "process":

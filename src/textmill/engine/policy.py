@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-
 from typing import TypeVar
 
 from textmill.engine.events import ShedReason

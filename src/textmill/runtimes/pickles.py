@@ -18,23 +18,21 @@ from typing import Any, BinaryIO
 
 KNOWN = ("sklearn.", "numpy", "scipy.", "joblib.numpy_pickle", "collections.", "_codecs.encode")
 """Where a scikit-learn model's own parts come from."""
-HARMLESS = frozenset(
-    {
-        "builtins.dict",
-        "builtins.float",
-        "builtins.frozenset",
-        "builtins.int",
-        "builtins.list",
-        "builtins.object",
-        "builtins.set",
-        "builtins.slice",
-        "builtins.str",
-        "builtins.tuple",
-        "collections.OrderedDict",
-        "collections.defaultdict",
-        "copyreg._reconstructor",
-    }
-)
+HARMLESS = frozenset({
+    "builtins.dict",
+    "builtins.float",
+    "builtins.frozenset",
+    "builtins.int",
+    "builtins.list",
+    "builtins.object",
+    "builtins.set",
+    "builtins.slice",
+    "builtins.str",
+    "builtins.tuple",
+    "collections.OrderedDict",
+    "collections.defaultdict",
+    "copyreg._reconstructor",
+})
 MAX_BYTES = 1 << 31
 """No more than this is unpacked from a compressed file."""
 
@@ -127,7 +125,7 @@ class _Type(_Inert):
 STAND_INS: dict[str, type[_Inert]] = {"joblib.numpy_pickle.NumpyArrayWrapper": _Array, "numpy.dtype": _Type}
 
 
-_Base: Any = pickle._Unpickler  # type: ignore[attr-defined]  # noqa: SLF001 - the readable one, as joblib does
+_Base: Any = pickle._Unpickler  # type: ignore[attr-defined] # noqa: SLF001 - the readable one, as joblib does
 
 
 class _Reader(_Base):  # type: ignore[misc]  # typeshed does not know the readable unpickler

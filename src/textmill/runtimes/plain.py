@@ -1,10 +1,10 @@
 """The plain format: a linear text classifier as JSON, words and arrays, in a zip that never executes anything.
 
-    model.json      format version, vectorizer and classifier with their parameters, labels, model card
-    terms.txt       one term a line, UTF-8, in the order of the columns
-    idf.npy         float, (terms,); only for TF-IDF
-    coef.npy        float, (1 or labels, terms)
-    intercept.npy   float, (1 or labels,)
+model.json      format version, vectorizer and classifier with their parameters, labels, model card
+terms.txt       one term a line, UTF-8, in the order of the columns
+idf.npy         float, (terms,); only for TF-IDF
+coef.npy        float, (1 or labels, terms)
+intercept.npy   float, (1 or labels,)
 """
 
 from __future__ import annotations
@@ -97,7 +97,9 @@ def read(path: Path) -> tuple[Pipeline, Card]:
     except ModelInvalidError:
         raise
     except (zipfile.BadZipFile, OSError, KeyError, TypeError, ValueError, EOFError) as error:
-        raise ModelInvalidError(f"{path} is no intact {SUFFIX} file ({type(error).__name__}: {error}).") from error
+        raise ModelInvalidError(
+            f"{path} is no intact {SUFFIX} file ({type(error).__name__}: {error})."
+        ) from error
 
 
 def inspect(path: Path) -> Inspection:
@@ -144,7 +146,12 @@ def _terms(vectorizer: Any) -> list[str]:
 def _parameters(vectorizer: Any) -> dict[str, Any]:
     names = (*COUNTING, *(WEIGHTING if isinstance(vectorizer, TfidfVectorizer) else ()))
     found = {name: getattr(vectorizer, name) for name in names}
-    if callable(found["analyzer"]) or callable(found["strip_accents"]) or vectorizer.tokenizer or vectorizer.preprocessor:
+    if (
+        callable(found["analyzer"])
+        or callable(found["strip_accents"])
+        or vectorizer.tokenizer
+        or vectorizer.preprocessor
+    ):
         raise ModelInvalidError(f"A vectorizer with functions of its own cannot be stored as {SUFFIX}.")
     if isinstance(found["stop_words"], (set, frozenset)):
         found["stop_words"] = sorted(found["stop_words"])
@@ -185,7 +192,9 @@ def _check(head: dict[str, Any], terms: list[str], arrays: dict[str, Any]) -> No
         raise ModelInvalidError(f"It has format version {head['format']}; this textmill reads {VERSION}.")
     for name, array in arrays.items():
         if array.shape != shapes[name] or not np.isfinite(array).all():
-            raise ModelInvalidError(f"Its {name} has shape {array.shape} instead of {shapes[name]}, or no numbers.")
+            raise ModelInvalidError(
+                f"Its {name} has shape {array.shape} instead of {shapes[name]}, or no numbers."
+            )
     if len(set(terms)) != len(terms):
         raise ModelInvalidError("It lists a term twice.")
 
@@ -197,7 +206,9 @@ def _rebuild(head: dict[str, Any], terms: list[str], arrays: dict[str, Any]) -> 
     unknown = parameters.keys() - {*COUNTING, *WEIGHTING}
     if unknown:
         raise ModelInvalidError(f"Its vectorizer has unknown parameters: {', '.join(sorted(unknown))}.")
-    vectorizer = VECTORIZERS[described["class"]](**parameters, vocabulary={term: at for at, term in enumerate(terms)})
+    vectorizer = VECTORIZERS[described["class"]](
+        **parameters, vocabulary={term: at for at, term in enumerate(terms)}
+    )
     vectorizer.fixed_vocabulary_ = True
     vectorizer.vocabulary_ = vectorizer.vocabulary
     if "idf" in arrays:

@@ -110,7 +110,9 @@ def _hint(path: Path) -> str:
         return f" The folder {path.parent} does not exist."
     beside = [entry.name for entry in path.parent.iterdir() if entry.is_dir() or entry.suffix in SUFFIXES]
     close = difflib.get_close_matches(path.name, beside, n=3)
-    return f" Did you mean {', '.join(close)}?" if close else " Give a file, a folder or an installed package."
+    return (
+        f" Did you mean {', '.join(close)}?" if close else " Give a file, a folder or an installed package."
+    )
 
 
 def _require(kind: Kind) -> None:

@@ -98,7 +98,9 @@ def check(pipeline: Pipeline) -> tuple[str, ...]:
             "vectorizer and its classifier belong together?"
         ) from error
     if isinstance(found, list) or np.shape(found) != (1, len(classes)) or isinstance(classes, list):
-        raise ModelInvalidError("The model answers several outputs at once; textmill serves one label a text.")
+        raise ModelInvalidError(
+            "The model answers several outputs at once; textmill serves one label a text."
+        )
     _finite(found[0])
     labels = tuple(str(label.item() if hasattr(label, "item") else label) for label in classes)
     if len(set(labels)) != len(labels):
@@ -131,7 +133,9 @@ def _vectorizer_path(path: Path, spec: ModelSpec) -> Path:
     """The pair's other file: as configured, or `vectorizer.*` beside the model."""
     if spec.vectorizer:
         if not Path(spec.vectorizer).is_file():
-            raise ModelNotFoundError(f"The vectorizer {spec.vectorizer} of model {spec.name!r} does not exist.")
+            raise ModelNotFoundError(
+                f"The vectorizer {spec.vectorizer} of model {spec.name!r} does not exist."
+            )
         return Path(spec.vectorizer)
     for suffix in sorted(stored.SKOPS | stored.EXECUTING, key=lambda suffix: suffix != path.suffix):
         if (candidate := path.with_name(f"vectorizer{suffix}")).is_file():

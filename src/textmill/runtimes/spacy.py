@@ -24,21 +24,19 @@ from textmill.runtimes.digest import digest, size
 from textmill.runtimes.windows import windows
 
 RECOGNISERS = frozenset({"ner", "beam_ner"})
-IRRELEVANT = frozenset(
-    {
-        "attribute_ruler",
-        "entity_linker",
-        "experimental_edit_tree_lemmatizer",
-        "lemmatizer",
-        "morphologizer",
-        "spancat",
-        "spancat_singlelabel",
-        "tagger",
-        "textcat",
-        "textcat_multilabel",
-        "trainable_lemmatizer",
-    }
-)
+IRRELEVANT = frozenset({
+    "attribute_ruler",
+    "entity_linker",
+    "experimental_edit_tree_lemmatizer",
+    "lemmatizer",
+    "morphologizer",
+    "spancat",
+    "spancat_singlelabel",
+    "tagger",
+    "textcat",
+    "textcat_multilabel",
+    "trainable_lemmatizer",
+})
 """spaCy's components that set nothing a recogniser reads."""
 SENTENCES = frozenset({"parser", "senter", "sentencizer"})
 EMBEDDERS = frozenset({"tok2vec", "transformer", "curated_transformer"})
@@ -256,7 +254,11 @@ def _quality(meta: dict[str, Any]) -> tuple[Quality, ...]:
     value = meta.get("performance", {}).get("ents_f")
     if value is None:
         return ()
-    return (Quality(data="as stated by the pipeline's author", measure="entities F1", value=float(value), texts=0),)
+    return (
+        Quality(
+            data="as stated by the pipeline's author", measure="entities F1", value=float(value), texts=0
+        ),
+    )
 
 
 def _notes(

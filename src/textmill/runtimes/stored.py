@@ -21,13 +21,11 @@ from textmill.runtimes.digest import digest, size
 SKOPS = frozenset({".skops"})
 EXECUTING = frozenset({".joblib", ".pkl", ".pickle"})
 
-KNOWN_SAFE = frozenset(
-    {
-        "sklearn.calibration._CalibratedClassifier",
-        "sklearn.calibration._SigmoidCalibration",
-        "sklearn.calibration._TemperatureScaling",
-    }
-)
+KNOWN_SAFE = frozenset({
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.calibration._TemperatureScaling",
+})
 """scikit-learn's private parts of CalibratedClassifierCV, which skops does not know; none runs code of the file."""
 
 
@@ -40,7 +38,9 @@ def read(path: Path, spec: ModelSpec) -> Any:
         ModelInvalidError: it is damaged.
     """
     check_trust(path, spec)
-    loader: Callable[[], Any] = (lambda: _skops(path, spec)) if path.suffix in SKOPS else (lambda: _joblib(path))
+    loader: Callable[[], Any] = (
+        (lambda: _skops(path, spec)) if path.suffix in SKOPS else (lambda: _joblib(path))
+    )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -75,7 +75,9 @@ def save(model: Any, path: Path) -> None:
         ModelInvalidError: the suffix is another one.
     """
     if path.suffix not in SKOPS:
-        raise ModelInvalidError(f"Models are written as .skops or .textmill, not as {path.suffix or 'that'!r}.")
+        raise ModelInvalidError(
+            f"Models are written as .skops or .textmill, not as {path.suffix or 'that'!r}."
+        )
     from skops import io as skops
 
     skops.dump(model, path)
@@ -102,7 +104,9 @@ def _inspect_pickle(path: Path) -> tuple[tuple[str, ...], tuple[tuple[str, str],
     except pickles.UnreadablePickleError as error:
         return (), (("unreadable", f"the file could not be followed to its end: {error}; do not trust it"),)
     unusual = pickles.unusual(found)
-    verdict = "some names are no part of scikit-learn; look at them" if unusual else "only scikit-learn's parts"
+    verdict = (
+        "some names are no part of scikit-learn; look at them" if unusual else "only scikit-learn's parts"
+    )
     return tuple(unusual or found), (("asks for", f"{len(found)} classes and functions; {verdict}"),)
 
 

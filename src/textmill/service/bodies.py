@@ -27,7 +27,9 @@ from textmill.service.messages import Request
 
 S = TypeVar("S", bound=Schema)
 
-JSON_TYPE = re.compile(r"application/(?:json|[\w.+-]+\+json)\s*(?:;\s*charset=\"?utf-?8\"?\s*)?", re.IGNORECASE)
+JSON_TYPE = re.compile(
+    r"application/(?:json|[\w.+-]+\+json)\s*(?:;\s*charset=\"?utf-?8\"?\s*)?", re.IGNORECASE
+)
 PLACE = re.compile(r" at line \d+ column \d+$")
 
 FAULTS = {

@@ -156,7 +156,7 @@ def _conll(stream: IO[str], path: Path) -> Iterator[AnnotatedText]:
             if sentence:
                 yield _sentence(sentence)
             sentence = []
-        elif len(columns) < 2:
+        elif len(columns) == 1:
             raise ConfigurationError(f"{path}, line {number}: a word without a tag.")
         else:
             sentence.append((columns[0], columns[-1]))

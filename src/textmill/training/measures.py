@@ -38,7 +38,9 @@ class ClassificationReport:
     confusion: dict[tuple[str, str], int]
 
 
-def classification(labels: Sequence[str], scores: Sequence[Scores], truth: Sequence[str]) -> ClassificationReport:
+def classification(
+    labels: Sequence[str], scores: Sequence[Scores], truth: Sequence[str]
+) -> ClassificationReport:
     """Compare scores with the right labels."""
     confidence = [max(row) for row in scores]
     answered = [labels[row.index(best)] for row, best in zip(scores, confidence, strict=True)]
@@ -61,7 +63,9 @@ def entities(found: Sequence[Sequence[Span]], truth: Sequence[Sequence[Span]]) -
         answered.update(label for _, _, label in mine)
         true.update(label for _, _, label in theirs)
         right.update(label for _, _, label in set(mine) & set(theirs))
-    rows = [_measures(label, right[label], answered[label], true[label]) for label in sorted({*answered, *true})]
+    rows = [
+        _measures(label, right[label], answered[label], true[label]) for label in sorted({*answered, *true})
+    ]
     return (*rows, _measures("all", right.total(), answered.total(), true.total()))
 
 

@@ -1,8 +1,8 @@
 """Train a linear text classifier.
 
-TF-IDF of words and word pairs; terms scaled by how well they tell the classes apart (NB-SVM: Wang and Manning,
-"Baselines and Bigrams", ACL 2012); the weakest terms dropped; one temperature for calibration. Everything folds
-into a plain TfidfVectorizer and LogisticRegression.
+TF-IDF of words and word pairs; terms scaled by how well they tell the classes apart (NB-SVM: Wang and
+Manning, "Baselines and Bigrams", ACL 2012); the weakest terms dropped; one temperature for calibration.
+Everything folds into a plain TfidfVectorizer and LogisticRegression.
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ SOURCE_POWER = 0.5
 """0 counts every row alike, 1 every source."""
 MAX_SOURCE_WEIGHT = 4.0
 CALIBRATION_FOLDS = 3
+WORD = r"(?u)\w+"
 SEED = 0
+RAREST = ((10_000, 5), (1_000, 2), (0, 1))
+"""In how many texts a term must stand to count, for at least so many texts."""
 STEPS = CALIBRATION_FOLDS + 2
 """How often `train` reports progress."""
 
@@ -59,7 +62,7 @@ def train(
         ModelInvalidError: there is nothing to tell apart.
     """
     classes, y = np.unique(np.asarray(labels), return_inverse=True)
-    if len(classes) < 2:
+    if len(classes) == 1:
         raise ModelInvalidError("Training needs at least two different labels.")
     weight = source_weights(sources if sources is not None else [0] * len(texts))
     counter = vectorizer(min_df=_rarest(len(texts)), norm=None, dtype=np.float32)
@@ -75,7 +78,7 @@ def train(
 
 def vectorizer(**options: Any) -> TfidfVectorizer:
     """From texts to terms, the same way in training and in serving."""
-    return TfidfVectorizer(token_pattern=r"(?u)\w+", ngram_range=(1, 2), sublinear_tf=True, **options)
+    return TfidfVectorizer(token_pattern=WORD, ngram_range=(1, 2), sublinear_tf=True, **options)
 
 
 def source_weights(sources: Sequence[Hashable]) -> Array:
@@ -94,7 +97,9 @@ def term_scale(x: Matrix, y: Rows, weight: Array) -> Array:
         logs.append(np.log(count / count.sum()))
     scale = 2 * np.std(logs, axis=0) + SCALE_FLOOR  # with two classes: |log ratio| + floor
     energy = np.asarray(x.multiply(x).sum(axis=0)).ravel()
-    scale /= max(float(np.sqrt(np.average(scale**2, weights=energy))), 1e-9)  # keeps the regularisation's meaning
+    scale /= max(
+        float(np.sqrt(np.average(scale**2, weights=energy))), 1e-9
+    )  # keeps the regularisation's meaning
     return np.asarray(scale.astype(np.float32))
 
 
@@ -149,9 +154,7 @@ def assemble(terms: list[str], idf: Array, coef: Array, intercept: Array, classe
 
 def _rarest(texts: int) -> int:
     """In how many texts a term must stand to count."""
-    if texts < 1_000:
-        return 1
-    return 2 if texts < 10_000 else 5
+    return next(rarest for size, rarest in RAREST if texts >= size)
 
 
 def _log_loss(values: Array, y: Rows, weight: Array) -> float:

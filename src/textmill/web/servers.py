@@ -15,7 +15,7 @@ from textmill.web.standalone import RESOLVED
 DEFAULTS: Mapping[str, str] = {"fastapi": "uvicorn", "flask": "gunicorn"}
 BACKLOG = 2048
 HEALTHCHECK_SECONDS = 60
-"""uvicorn kills a worker that does not answer its supervisor for so long; its default of 5 is short for models."""
+"""uvicorn kills a worker that is silent for so long; its default of 5 is short while models load."""
 
 
 def server_of(settings: ServerSettings) -> str:

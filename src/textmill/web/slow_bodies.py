@@ -44,9 +44,7 @@ class SlowBodies:
             return
         with self._lock:
             if self._watcher is None or not self._watcher.is_alive():
-                self._watcher = threading.Thread(
-                    target=self._run, name="textmill-slow-bodies", daemon=True
-                )
+                self._watcher = threading.Thread(target=self._run, name="textmill-slow-bodies", daemon=True)
                 self._watcher.start()
 
     def _run(self) -> None:
