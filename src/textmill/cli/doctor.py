@@ -37,7 +37,7 @@ class Finding:
 def doctor(
     *,
     config: Annotated[
-        Path | None, typer.Option(help="Settings file [default: textmill.toml, where there is one]")
+        Path | None, typer.Option(help="Settings file \\[default: textmill.toml, where there is one]")
     ] = None,
 ) -> None:
     """Check versions, CPUs, planned threads, and that every configured model loads.

@@ -39,12 +39,12 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     trust: Annotated[bool, typer.Option(help="Load a file that executes code (joblib, pickle).")] = False,
     config: Annotated[
-        Path | None, typer.Option(help="Settings file [default: textmill.toml, where there is one]")
+        Path | None, typer.Option(help="Settings file \\[default: textmill.toml, where there is one]")
     ] = None,
 ) -> None:
     """Measure a model on labelled texts: accuracy and confusion, or precision, recall and F1 of entities.
 
-    With --rename only labels that stand in the data are compared.
+    Entities are compared on the labels that both the model and the data have.
 
     Examples:
       textmill evaluate sentiment test.csv
@@ -70,20 +70,19 @@ def _classification(runtime: Runtime, data: Path, *, as_json: bool) -> None:
 
 def _entities(runtime: Runtime, data: Path, renamed: dict[str, str], *, as_json: bool) -> None:
     rows = read_annotated(data)
-    known = {label for row in rows for _, _, label in row.entities}
-    found = [
-        [
-            (start, end, renamed.get(label, label))
-            for start, end, label in spans
-            if renamed.get(label, label) in known
-        ]
-        for spans in cast("Iterable[list[Span]]", _answers(runtime, [row.text for row in rows]))
-    ]
-    report = measures.entities(found, [row.entities for row in rows])
+    answers = cast("Iterable[list[Span]]", _answers(runtime, [row.text for row in rows]))
+    found = [[(start, end, renamed.get(label, label)) for start, end, label in spans] for spans in answers]
+    answerable = {renamed.get(label, label) for label in runtime.info.labels}
+    common = answerable & {label for row in rows for _, _, label in row.entities}
+    report = measures.entities(_only(common, found), _only(common, [row.entities for row in rows]))
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in report], indent=2))
     else:
         reports.console().print(reports.measures(report))
+
+
+def _only(labels: set[str], texts: list[list[Span]]) -> list[list[Span]]:
+    return [[span for span in spans if span[2] in labels] for spans in texts]
 
 
 def _answers(runtime: Runtime, texts: Sequence[str]) -> Iterable[Result]:

@@ -22,7 +22,7 @@ def inspect(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     config: Annotated[
-        Path | None, typer.Option(help="Settings file [default: textmill.toml, where there is one]")
+        Path | None, typer.Option(help="Settings file \\[default: textmill.toml, where there is one]")
     ] = None,
 ) -> None:
     """Tell what a stored model is and what loading it would execute, without loading it.

@@ -26,7 +26,7 @@ def predict(
     *,
     trust: Annotated[bool, typer.Option(help="Load a file that executes code (joblib, pickle).")] = False,
     config: Annotated[
-        Path | None, typer.Option(help="Settings file [default: textmill.toml, where there is one]")
+        Path | None, typer.Option(help="Settings file \\[default: textmill.toml, where there is one]")
     ] = None,
 ) -> None:
     """Ask a model about texts, and print one JSON answer a line.

@@ -12,7 +12,7 @@ from rich.console import Console
 import textmill
 from textmill.cli.models import named
 from textmill.runtimes.base import ModelSpec
-from textmill.runtimes.registry import check
+from textmill.runtimes.registry import DEFAULT_MODELS, check
 from textmill.service.lifecycle import specs
 from textmill.settings import Settings
 from textmill.web.servers import bind, run, server_of
@@ -23,17 +23,17 @@ SAMPLE = {"text": "Tim Cook loves the new Apple store in Berlin!"}
 def serve(  # noqa: PLR0913 - one parameter for each flag
     *,
     framework: Annotated[
-        str | None, typer.Option(help="fastapi or flask [default: fastapi]", metavar="NAME")
+        str | None, typer.Option(help="fastapi or flask \\[default: fastapi]", metavar="NAME")
     ] = None,
     server: Annotated[
         str | None,
         typer.Option(
-            help="uvicorn (FastAPI), gunicorn (Flask) or granian (both) [default: auto]", metavar="NAME"
+            help="uvicorn (FastAPI), gunicorn (Flask) or granian (both) \\[default: auto]", metavar="NAME"
         ),
     ] = None,
-    workers: Annotated[int | None, typer.Option(help="Server processes [default: 1]", metavar="N")] = None,
-    host: Annotated[str | None, typer.Option(help="Address to listen on [default: 127.0.0.1]")] = None,
-    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one [default: 8000]")] = None,
+    workers: Annotated[int | None, typer.Option(help="Server processes \\[default: 1]", metavar="N")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on \\[default: 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one \\[default: 8000]")] = None,
     model: Annotated[
         list[str] | None,
         typer.Option(help="NAME=PATH of a model to serve; repeat it. Without it: the two default models."),
@@ -42,7 +42,7 @@ def serve(  # noqa: PLR0913 - one parameter for each flag
         bool, typer.Option(help="Load files that execute code (joblib, pickle) given with --model.")
     ] = False,
     config: Annotated[
-        Path | None, typer.Option(help="Settings file [default: textmill.toml, where there is one]")
+        Path | None, typer.Option(help="Settings file \\[default: textmill.toml, where there is one]")
     ] = None,
 ) -> None:
     """Serve models as a REST API.
@@ -80,7 +80,8 @@ def _announce(settings: Settings, server: str, served: dict[str, ModelSpec], por
         f"[bold cyan]{url}[/] (API page: {url}/docs)"
     )
     for name, spec in served.items():
-        out.print(f"  {name}: {spec.path}", markup=False)
+        packaged = spec == DEFAULT_MODELS.get(name)
+        out.print(f"  {name}: {'packaged' if packaged else spec.path}", markup=False)
     out.print("Once the models are ready:")
     path = "/predict" if "sentiment" in served else f"/v1/models/{next(iter(served))}/predict"
     out.print(
