@@ -14,7 +14,7 @@ import pickle
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 KNOWN = ("sklearn.", "numpy", "scipy.", "joblib.numpy_pickle", "collections.", "_codecs.encode")
 """Where a scikit-learn model's own parts come from."""
@@ -36,12 +36,13 @@ HARMLESS = frozenset({
 MAX_BYTES = 1 << 31
 """No more than this is unpacked from a compressed file."""
 
-OPENERS: dict[bytes, Callable[[BinaryIO], BinaryIO]] = {
-    b"\x1f\x8b": lambda raw: gzip.GzipFile(fileobj=raw),  # type: ignore[dict-item,return-value]
-    b"BZh": lambda raw: bz2.BZ2File(raw),  # type: ignore[dict-item,return-value]
-    b"\xfd7zXZ": lambda raw: lzma.LZMAFile(raw),  # type: ignore[dict-item,return-value]
-    b"\x5d\x00": lambda raw: lzma.LZMAFile(raw),  # type: ignore[dict-item,return-value]
+OPENERS: dict[bytes, Callable[[BinaryIO], Any]] = {
+    b"\x1f\x8b": lambda raw: gzip.GzipFile(fileobj=raw),
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ": lzma.LZMAFile,
+    b"\x5d\x00": lzma.LZMAFile,
 }
+"""How each kind of compressed file begins, and what unpacks it."""
 
 
 class UnreadablePickleError(Exception):
@@ -68,7 +69,7 @@ def unusual(found: list[str]) -> list[str]:
     return [name for name in found if name not in HARMLESS and not name.startswith(KNOWN)]
 
 
-def _opened(raw: BinaryIO) -> BinaryIO:
+def _opened(raw: BinaryIO) -> Any:
     start = raw.read(6)
     raw.seek(0)
     for magic, opener in OPENERS.items():
@@ -82,7 +83,7 @@ def _opened(raw: BinaryIO) -> BinaryIO:
 class _Inert:
     """Stands for any class, function or object of the pickle, and does nothing."""
 
-    def __new__(cls, *_: Any, **__: Any) -> _Inert:
+    def __new__(cls, *_: Any, **__: Any) -> Self:
         return object.__new__(cls)
 
     def __init__(self, *_: Any, **__: Any) -> None:
@@ -128,7 +129,7 @@ STAND_INS: dict[str, type[_Inert]] = {"joblib.numpy_pickle.NumpyArrayWrapper": _
 _Base: Any = pickle._Unpickler  # type: ignore[attr-defined] # noqa: SLF001 - the readable one, as joblib does
 
 
-class _Reader(_Base):  # type: ignore[misc]  # typeshed does not know the readable unpickler
+class _Reader(_Base):
     """Follows a pickle and notes what it asks for."""
 
     dispatch = _Base.dispatch.copy()
@@ -143,7 +144,7 @@ class _Reader(_Base):  # type: ignore[misc]  # typeshed does not know the readab
         self.asked.add(full)
         return STAND_INS.get(full) or type(name, (_Inert,), {})
 
-    def persistent_load(self, pid: Any) -> _Inert:
+    def persistent_load(self, _pid: Any) -> _Inert:
         return _Inert()
 
     def load_build(self) -> None:

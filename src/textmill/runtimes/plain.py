@@ -1,4 +1,4 @@
-"""The plain format: a linear text classifier as JSON, words and arrays, in a zip that never executes anything.
+"""The plain format: a linear text classifier as JSON, words and arrays, in a zip that executes nothing.
 
 model.json      format version, vectorizer and classifier with their parameters, labels, model card
 terms.txt       one term a line, UTF-8, in the order of the columns
@@ -30,6 +30,9 @@ SUFFIX = ".textmill"
 VERSION = 1
 MAX_ENTRY = 1 << 29
 """No entry may unpack to more bytes than this."""
+PARTS = ("vectorizer", "classifier")
+BINARY = 2
+"""With two labels one row of coefficients decides."""
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
 VECTORIZERS = {"TfidfVectorizer": TfidfVectorizer, "CountVectorizer": CountVectorizer}
@@ -128,7 +131,7 @@ def inspect(path: Path) -> Inspection:
 def _parts(pipeline: Pipeline) -> tuple[Any, Any]:
     steps = [step for _, step in pipeline.steps]
     kinds = [type(step) for step in steps]
-    if len(steps) != 2 or kinds[0] not in VECTORIZERS.values() or kinds[1] is not LogisticRegression:
+    if len(steps) != len(PARTS) or kinds[0] not in VECTORIZERS.values() or kinds[1] is not LogisticRegression:
         raise ModelInvalidError(
             f"A {SUFFIX} file holds a TfidfVectorizer or CountVectorizer with a LogisticRegression, not "
             f"{' and '.join(kind.__name__ for kind in kinds)}. Store it as .skops."
@@ -186,7 +189,8 @@ def _npy(array: Any) -> bytes:
 
 
 def _check(head: dict[str, Any], terms: list[str], arrays: dict[str, Any]) -> None:
-    rows = 1 if len(head["labels"]) == 2 else len(head["labels"])
+    labels = len(head["labels"])
+    rows = 1 if labels == BINARY else labels
     shapes = {"coef": (rows, len(terms)), "intercept": (rows,), "idf": (len(terms),)}
     if head["format"] != VERSION:
         raise ModelInvalidError(f"It has format version {head['format']}; this textmill reads {VERSION}.")
@@ -218,7 +222,7 @@ def _rebuild(head: dict[str, Any], terms: list[str], arrays: dict[str, Any]) -> 
     classifier.coef_ = arrays["coef"].astype(np.float64)
     classifier.intercept_ = arrays["intercept"].astype(np.float64)
     classifier.n_features_in_ = len(terms)
-    return Pipeline([("vectorizer", vectorizer), ("classifier", classifier)])
+    return Pipeline(list(zip(PARTS, (vectorizer, classifier), strict=True)))
 
 
 def _card(found: dict[str, Any]) -> Card:

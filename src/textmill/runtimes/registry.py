@@ -61,7 +61,7 @@ def inspect(spec: ModelSpec) -> Inspection:
 
 
 def check(spec: ModelSpec) -> Kind:
-    """Everything that can be known of a model without loading it: that it exists, and is trusted and installed.
+    """Everything that can be known of a model without loading it: it exists, is trusted, its library installed.
 
     Raises:
         ModelError, MissingExtraError: as `load` would.
@@ -98,7 +98,7 @@ def _kind(spec: ModelSpec) -> Kind:
 
 
 def _is_package(name: str) -> bool:
-    """Whether it names a spaCy pipeline that is installed, or the one that is looked up under another name."""
+    """Whether it names an installed spaCy pipeline, or the one that is looked up under another name."""
     if not name.isidentifier():
         return False
     return name == "en_core_web_sm" or importlib.util.find_spec(name) is not None

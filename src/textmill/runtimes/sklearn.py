@@ -94,8 +94,8 @@ def check(pipeline: Pipeline) -> tuple[str, ...]:
         raise ModelInvalidError(f"The model, a {_name(pipeline)}, was stored before it was fitted.") from None
     except Exception as error:
         raise ModelInvalidError(
-            f"The model, a {_name(pipeline)}, fails on a plain sentence: {type(error).__name__}: {error}. Do its "
-            "vectorizer and its classifier belong together?"
+            f"The model, a {_name(pipeline)}, fails on a plain sentence: {type(error).__name__}: {error}. "
+            "Do its vectorizer and its classifier belong together?"
         ) from error
     if isinstance(found, list) or np.shape(found) != (1, len(classes)) or isinstance(classes, list):
         raise ModelInvalidError(

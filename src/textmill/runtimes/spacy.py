@@ -1,7 +1,8 @@
 """spaCy pipelines with an entity recogniser, run by spaCy itself.
 
-A batch is one memory zone: what the texts brought in (new words above all) is given back afterwards, so memory
-stays flat. Zones are not thread-safe and must not nest, hence the lock; plain values leave them, never a `Doc`.
+A batch is one memory zone: what the texts brought in (new words above all) is given back afterwards, so
+memory stays flat. Zones are not thread-safe and must not nest, hence the lock; plain values leave them, never
+a `Doc`.
 """
 
 from __future__ import annotations
@@ -157,7 +158,7 @@ def choose(
 ) -> tuple[list[str], list[str]]:
     """Decide which components run: all that can change an entity.
 
-    With a component that is unknown, or that sets entities by rules over other components' work, all of them run.
+    With a component that is unknown, or sets entities by rules over other components' work, all of them run.
 
     Returns:
         The names that are kept, and those left out, in the pipeline's order.

@@ -1,7 +1,7 @@
 """Read and write scikit-learn models: skops, joblib and pickle.
 
-Loading joblib or pickle executes code from the file, so it takes explicit trust. skops builds objects of known
-types only; it is what we write. Its vocabulary is slow, though: prefer `.textmill` above some 20,000 terms.
+Loading joblib or pickle executes code from the file, so it takes explicit trust. skops builds objects of
+known types only; it is what we write. Its vocabulary is slow, though: prefer `.textmill` above some 20,000 terms.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ KNOWN_SAFE = frozenset({
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.calibration._TemperatureScaling",
 })
-"""scikit-learn's private parts of CalibratedClassifierCV, which skops does not know; none runs code of the file."""
+"""Private parts of CalibratedClassifierCV that skops does not know; none runs code of the file."""
 
 
 def read(path: Path, spec: ModelSpec) -> Any:

@@ -1,0 +1,1 @@
+"""The limit; a program of its own, started from this folder."""

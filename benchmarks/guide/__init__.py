@@ -1,0 +1,1 @@
+"""The servers of the guide; each is a program of its own, started from this folder."""

@@ -1,0 +1,1 @@
+"""Invented texts, free to distribute: `short.jsonl`, `long.jsonl` and the program that wrote them."""
