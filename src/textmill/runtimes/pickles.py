@@ -126,10 +126,10 @@ class _Type(_Inert):
 STAND_INS: dict[str, type[_Inert]] = {"joblib.numpy_pickle.NumpyArrayWrapper": _Array, "numpy.dtype": _Type}
 
 
-_Base: Any = pickle._Unpickler  # type: ignore[attr-defined] # noqa: SLF001 - the readable one, as joblib does
+_Base: Any = pickle._Unpickler  # noqa: SLF001 - the readable one, as joblib does
 
 
-class _Reader(_Base):
+class _Reader(_Base):  # type: ignore[misc]  # typeshed does not know the readable unpickler
     """Follows a pickle and notes what it asks for."""
 
     dispatch = _Base.dispatch.copy()

@@ -61,7 +61,7 @@ def inspect(spec: ModelSpec) -> Inspection:
 
 
 def check(spec: ModelSpec) -> Kind:
-    """Everything that can be known of a model without loading it: it exists, is trusted, its library installed.
+    """What can be known of a model without loading it: it exists, is trusted, and its library is installed.
 
     Raises:
         ModelError, MissingExtraError: as `load` would.

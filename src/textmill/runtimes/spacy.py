@@ -271,8 +271,8 @@ def _notes(
     skipped = sentences == "none" and any(place.factories[name] in SENTENCES for name in left_out)
     if skipped:
         yield (
-            "With sentences = 'parser' an entity could not cross a sentence start that the parser sets; without "
-            "it, a rare entity can differ from the full pipeline's."
+            "With sentences = 'parser' an entity could not cross a sentence start that the parser sets; "
+            "without it, a rare entity can differ from the full pipeline's."
         )
     if place.stand_in:
-        yield f"The weights come from the installed package {place.stand_in}, a re-upload of the released ones."
+        yield f"The weights come from the package {place.stand_in}, a re-upload of the released ones."

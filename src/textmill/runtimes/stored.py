@@ -1,7 +1,7 @@
 """Read and write scikit-learn models: skops, joblib and pickle.
 
 Loading joblib or pickle executes code from the file, so it takes explicit trust. skops builds objects of
-known types only; it is what we write. Its vocabulary is slow, though: prefer `.textmill` above some 20,000 terms.
+known types only; it is what we write. Its vocabulary is slow, though: prefer `.textmill` above 20,000 terms.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def read(path: Path, spec: ModelSpec) -> Any:
         except Exception as error:
             _refuse_other_version(caught, path, spec)
             raise ModelInvalidError(
-                f"{path} cannot be read as a {path.suffix[1:]} file ({type(error).__name__}). Is it complete, "
-                "and is everything installed that it needs? 'textmill inspect' lists what it asks for."
+                f"{path} cannot be read as a {path.suffix[1:]} file ({type(error).__name__}). Is it "
+                "complete, and is everything installed that it needs? 'textmill inspect' lists what it asks for."
             ) from error
     _refuse_other_version(caught, path, spec)
     return found
