@@ -98,7 +98,8 @@ class Report:
         plan, (usual, most) = self.plan, summary.others(self.results)
         yield (
             f"Rounds: {plan.rounds}, each measurement {plan.seconds} s; workers: {plan.workers}; "
-            f"closed loop (wrk); server on core {_cores(plan.server_cores)}, load on core {_cores(plan.load_cores)}."
+            f"closed loop (wrk); server on core {_cores(plan.server_cores)}, "
+            f"load on core {_cores(plan.load_cores)}."
         )
         yield (
             f"Others, the kernel among them, used {max(0, usual):.0%} of the server's cores in the median "

@@ -51,7 +51,8 @@ def read(path: Path, spec: ModelSpec) -> Any:
             _refuse_other_version(caught, path, spec)
             raise ModelInvalidError(
                 f"{path} cannot be read as a {path.suffix[1:]} file ({type(error).__name__}). Is it "
-                "complete, and is everything installed that it needs? 'textmill inspect' lists what it asks for."
+                "complete, and is everything installed that it needs? 'textmill inspect' lists what it "
+                "asks for."
             ) from error
     _refuse_other_version(caught, path, spec)
     return found

@@ -122,12 +122,12 @@ def _opened(path: Path) -> IO[str]:
 
 
 def _rows(reader: csv.DictReader[str], path: Path) -> Iterator[dict[str, str]]:
-    columns = reader.fieldnames or []
-    if missing := {"text", "label"} - set(columns):
-        raise ConfigurationError(
-            f"{path} has no column {' and '.join(sorted(missing))}; its columns are: {', '.join(columns)}."
-        )
     try:
+        columns = reader.fieldnames or []
+        if missing := {"text", "label"} - set(columns):
+            raise ConfigurationError(
+                f"{path} lacks the column {' and '.join(sorted(missing))}; it has: {', '.join(columns)}."
+            )
         yield from reader
     except (csv.Error, UnicodeDecodeError, EOFError, gzip.BadGzipFile) as error:
         raise ConfigurationError(f"{path}, after line {reader.line_num}: {error}") from None
