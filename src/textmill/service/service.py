@@ -5,6 +5,7 @@ An adapter calls `begin`, waits for the exchange's future in its own way, and ca
 
 from __future__ import annotations
 
+import itertools
 import re
 import secrets
 from collections.abc import Callable
@@ -42,6 +43,8 @@ class Service:
         self._in_flight = in_flight
         self._waiting: set[int] = set()
         self._started = False
+        self._id = secrets.token_hex(8)
+        self._numbers = itertools.count(1)
         self._information = Information(engine)
         self._router = Router(ROUTES)
         self._operations = _operations(self._information, Predictions(engine, settings))
@@ -63,7 +66,7 @@ class Service:
 
     def begin(self, request: Request) -> Exchange:
         """Find, check and start what a request asks for; never raises."""
-        exchange = Exchange(_request_id(request))
+        exchange = Exchange(self._request_id(request))
         try:
             match = self._router.find(request.method, request.path)
             answer = self._operations[match.route.operation](request, match.parameter)
@@ -84,6 +87,11 @@ class Service:
             reply = problem_reply(error, exchange.request_id)
         headers = (*reply.headers, ("x-request-id", exchange.request_id))
         return Reply(reply.status, headers, reply.body, reply.close or self._information.draining)
+
+    def _request_id(self, request: Request) -> str:
+        """The caller's id where it is safe; else ours and a count, since asking for randomness costs a call."""
+        asked = request.headers.get("x-request-id", "")
+        return asked if REQUEST_ID.fullmatch(asked) else f"{self._id}{next(self._numbers):016x}"
 
     def _accept(self, exchange: Exchange, answer: Pending) -> None:
         """Let an exchange wait, or shed it where the server has no thread left to wait with."""
@@ -126,8 +134,3 @@ def _reply(exchange: Exchange) -> Reply:
     except FutureTimeoutError:
         answer.future.cancel()
         raise DeadlineExceededError("The answer was not ready in time.", retry_after=1) from None
-
-
-def _request_id(request: Request) -> str:
-    asked = request.headers.get("x-request-id", "")
-    return asked if REQUEST_ID.fullmatch(asked) else secrets.token_hex(16)
