@@ -6,8 +6,10 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
@@ -48,11 +50,12 @@ class Executor(Protocol):
 
 
 class LocalExecutor:
-    """Computes in the calling thread."""
+    """Computes in the calling thread; one at a time, unless the runtime can do more."""
 
     def __init__(self, spec: ModelSpec) -> None:
         self._spec = spec
         self._runtime: Runtime | None = None
+        self._turn: AbstractContextManager[Any] = threading.Lock()
 
     def load(self) -> ModelInfo:
         try:
@@ -61,13 +64,16 @@ class LocalExecutor:
             raise ModelError(str(error)) from error
         except Exception as error:  # a library may raise anything on a damaged file
             raise ModelError(f"Loading failed with {type(error).__name__}: {error}") from error
+        if self._runtime.concurrent:
+            self._turn = nullcontext()
         return self._runtime.info
 
     def run(self, texts: Sequence[str]) -> Sequence[Result]:
         if self._runtime is None:
             raise WorkerLostError("The model is not loaded.")
         try:
-            return self._runtime.predict(texts)
+            with self._turn:
+                return self._runtime.predict(texts)
         except Exception as error:  # whatever a model raises must not end the engine's loop
             raise BatchError(type(error).__name__) from error
 

@@ -204,13 +204,14 @@ class Lane:
 
     def _supervise(self) -> None:
         """Keep the loop running: a bug in it must not end the model's service."""
-        if not self._load():
-            return
-        while not self._closing:
+        loaded = self._load()
+        while loaded and not self._closing:
             try:
                 self._loop()
             except Exception:
                 logger.exception("The loop of model %r failed and starts again.", self.spec.name)
+        if self._placed:
+            self._placed.executor.close()
 
     def _load(self) -> bool:
         """Load the model for the first time; a worker that dies meanwhile is tried again."""

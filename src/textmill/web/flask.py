@@ -113,9 +113,10 @@ def _wait(service: Service, exchange: messages.Exchange) -> None:
 def _caller_left(environ: dict[str, Any]) -> bool:
     """Whether the connection was closed from the other side (known under gunicorn only)."""
     connection = environ.get("gunicorn.socket")
-    if connection is None or not select.select([connection], [], [], 0)[0]:
+    if connection is None:
         return False
     try:
-        return not connection.recv(1, socket.MSG_PEEK)
-    except (OSError, ValueError):  # ValueError: TLS sockets cannot peek
+        readable = select.select([connection], [], [], 0)[0]
+        return bool(readable) and not connection.recv(1, socket.MSG_PEEK)
+    except (OSError, ValueError):  # ValueError: a TLS socket cannot peek, a closed one cannot be waited for
         return False
