@@ -89,7 +89,7 @@ class Service:
         return Reply(reply.status, headers, reply.body, reply.close or self._information.draining)
 
     def _request_id(self, request: Request) -> str:
-        """The caller's id where it is safe; else ours and a count: asking for randomness each time is slow."""
+        """The caller's id where it is safe; else ours and a count (randomness is slow)."""
         asked = request.headers.get("x-request-id", "")
         return asked if REQUEST_ID.fullmatch(asked) else f"{self._id}{next(self._numbers):016x}"
 
