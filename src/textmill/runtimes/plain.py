@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import sklearn
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
@@ -217,6 +217,9 @@ def _rebuild(head: dict[str, Any], terms: list[str], arrays: dict[str, Any]) -> 
     vectorizer.vocabulary_ = vectorizer.vocabulary
     if "idf" in arrays:
         vectorizer.idf_ = arrays["idf"].astype(np.float64)
+    elif isinstance(vectorizer, TfidfVectorizer):
+        weights = {name: parameters[name] for name in WEIGHTING}
+        vectorizer._tfidf = TfidfTransformer(**weights)  # noqa: SLF001 - what its fit would have made
     classifier = LogisticRegression()
     classifier.classes_ = np.array(head["labels"])
     classifier.coef_ = arrays["coef"].astype(np.float64)
