@@ -218,8 +218,9 @@ def _rebuild(head: dict[str, Any], terms: list[str], arrays: dict[str, Any]) -> 
     if "idf" in arrays:
         vectorizer.idf_ = arrays["idf"].astype(np.float64)
     elif isinstance(vectorizer, TfidfVectorizer):
-        weights = {name: parameters[name] for name in WEIGHTING}
-        vectorizer._tfidf = TfidfTransformer(**weights)  # noqa: SLF001 - what its fit would have made
+        weights = TfidfTransformer(**{name: parameters[name] for name in WEIGHTING})
+        weights.n_features_in_ = len(terms)
+        vectorizer._tfidf = weights  # noqa: SLF001 - what its fit would have made
     classifier = LogisticRegression()
     classifier.classes_ = np.array(head["labels"])
     classifier.coef_ = arrays["coef"].astype(np.float64)
