@@ -1,8 +1,8 @@
 """A load generator, light enough not to take the server's CPU.
 
-`python -m tests.live.flood PORT CLIENTS SECONDS` runs in a process of its own, so that its work does not delay the one that watches the health checks, and
-with low priority. It prints one JSON list: for every answer its status, Retry-After, content type, and the
-body of a refusal.
+`python -m tests.live.flood PORT CLIENTS SECONDS` is a process of its own with low priority, so that its work
+does not delay the one that watches the health checks. It prints one JSON list: for every answer its status,
+Retry-After, content type, and the body of a refusal.
 """
 
 from __future__ import annotations

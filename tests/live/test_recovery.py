@@ -52,7 +52,7 @@ def texts(answer: tuple[int, Any]) -> list[str]:
 
 
 def test_a_killed_worker_is_replaced_and_no_accepted_call_is_lost(server: Server) -> None:
-    """Readiness fails as "recovering" and passes again; liveness passes throughout; every call is answered."""
+    """Readiness fails as "recovering" and passes again; liveness always passes; every call is answered."""
     killed = server.engine_worker()
     with ThreadPoolExecutor(CALLS) as pool:
         calls = in_flight(server, pool)

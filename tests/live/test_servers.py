@@ -53,9 +53,7 @@ def serving(server: Server) -> set[int]:
     for process in server.family():
         with contextlib.suppress(psutil.Error):
             ends = process.net_connections("tcp4")
-            if any(
-                end.laddr.port == server.port and end.status == "ESTABLISHED" for end in ends if end.laddr
-            ):
+            if any(end.laddr.port == server.port and end.status == "ESTABLISHED" for end in ends):
                 found.add(process.pid)
     return found
 
