@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import pickle
+import threading
+import warnings
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,9 @@ import joblib
 import numpy as np
 import pytest
 import sklearn
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.naive_bayes import MultinomialNB
+from sklearn.pipeline import Pipeline
 from skops import io as skops
 
 from tests.unit.runtimes.models import CLASSIFIERS, UNSEEN, fitted
@@ -153,3 +159,153 @@ def test_only_safe_formats_are_written(tmp_path: Path) -> None:
     """Textmill makes no pickles."""
     with pytest.raises(ModelInvalidError, match=r"\.skops or \.textmill"):
         stored.save(fitted(), tmp_path / "m.pkl")
+
+
+def disguised(module: str, name: str, argument: str) -> bytes:
+    """A pickle that calls a function by any module and name, as only a hand-made one can."""
+    words = [bytes([len(word)]) + word.encode() for word in (module, name, argument)]
+    return b"\x80\x04\x8c%b\x8c%b\x93\x8c%b\x85R." % tuple(words)
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("sklearn.datasets._base", "os.system"),
+        ("numpy.testing._private.utils", "runstring"),
+        ("numpyevil", "run"),
+        ("builtins", "getattr"),
+    ],
+)
+def test_a_command_is_not_taken_for_a_part_of_scikit_learn(tmp_path: Path, module: str, name: str) -> None:
+    """However its module is called: known parts are known by their full name."""
+    path, marker = tmp_path / "m.pkl", tmp_path / "executed"
+    path.write_bytes(disguised(module, name, f"touch {marker}"))
+    found = stored.inspect(path)
+    assert found.executes == (f"{module}.{name}",)
+    assert "look at them" in str(found.details)
+    assert not marker.exists()
+
+
+def test_the_disguise_works_on_those_who_load_it(tmp_path: Path) -> None:
+    """So the test above is about a real danger."""
+    marker = tmp_path / "executed"
+    pickle.loads(disguised("sklearn.datasets._base", "os.system", f"touch {marker}"))  # noqa: S301 - our own
+    assert marker.exists()
+
+
+@pytest.mark.parametrize("protocol", [4, 5])
+@pytest.mark.parametrize("name", CLASSIFIERS.keys() - {"forest"})
+def test_a_plain_models_names_are_all_known(tmp_path: Path, name: str, protocol: int) -> None:
+    """Whatever made the file; so that an unusual name stands out."""
+    path = tmp_path / "m.pkl"
+    for content in (fitted(CLASSIFIERS[name]), TfidfVectorizer(dtype=np.float32).fit(["a word"])):
+        path.write_bytes(pickle.dumps(content, protocol))
+        assert stored.inspect(path).executes == ()
+        joblib.dump(content, path, protocol=protocol)
+        assert stored.inspect(path).executes == ()
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_pickles_of_every_protocol_are_read(tmp_path: Path, protocol: int) -> None:
+    """As the guide's readers wrote them, with pickle or with joblib."""
+    path = tmp_path / "m.pkl"
+    path.write_bytes(pickle.dumps(fitted(), protocol))
+    assert stored.read(path, ModelSpec("m", str(path), trust=True)).predict(["great"])
+
+
+def test_a_module_that_is_missing_is_named(tmp_path: Path) -> None:
+    """A model that needs another library says which one."""
+    path = tmp_path / "m.pkl"
+    path.write_bytes(disguised("xgboost_of_tomorrow", "Model", "x"))
+    with pytest.raises(ModelInvalidError, match="No module named 'xgboost_of_tomorrow'"):
+        stored.read(path, ModelSpec("m", str(path), trust=True))
+
+
+def entries_of(path: Path) -> dict[str, bytes]:
+    """A zip as a dictionary."""
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+HOSTILE: dict[str, tuple[Callable[[dict[str, bytes]], Any], str]] = {
+    "leads upwards": (
+        lambda found: found.update({"../../evil": b"x"}),
+        r"'\.\./\.\./evil', which leads elsewhere",
+    ),
+    "absolute": (lambda found: found.update({"/etc/evil": b"x"}), "leads elsewhere"),
+    "a drive": (lambda found: found.update({"C:evil": b"x"}), "leads elsewhere"),
+    "unpacks to far more": (
+        lambda found: found.update({"big": bytes(stored.SMALL)}),
+        r"unpacks to \d+ bytes",
+    ),
+    "no json": (lambda found: found.update({"schema.json": b"{"}), "damaged"),
+    "another json": (lambda found: found.update({"schema.json": b"[1]"}), "damaged"),
+    "deep": (lambda found: found.update({"schema.json": b"[" * 100_000}), "damaged"),
+    "no schema": (lambda found: found.pop("schema.json"), "damaged"),
+}
+
+
+@pytest.mark.parametrize("how", HOSTILE)
+def test_a_hostile_archive_is_refused(tmp_path: Path, how: str) -> None:
+    """When it is loaded and when it is inspected, and nothing is written anywhere."""
+    change, told = HOSTILE[how]
+    path = tmp_path / "m.skops"
+    stored.save(fitted(), path)
+    entries = entries_of(path)
+    change(entries)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+    for use in (
+        lambda: stored.read(path, ModelSpec("m", str(path), trust=True)),
+        lambda: stored.inspect(path),
+    ):
+        with pytest.raises(ModelInvalidError, match=told):
+            use()
+    assert [path] == list(tmp_path.iterdir())
+
+
+def test_two_entries_of_one_name_are_refused(tmp_path: Path) -> None:
+    """What one reader checks, another must not skip."""
+    path = tmp_path / "m.skops"
+    stored.save(fitted(), path)
+    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("schema.json", b"{}")
+    with pytest.raises(ModelInvalidError, match="two entries of one name"):
+        stored.inspect(path)
+
+
+def test_a_pruned_vocabulary_does_not_become_a_file_for_each_term(tmp_path: Path) -> None:
+    """One that skops alone would write; and the model answers as before."""
+    texts = ["one two three", "two three four", "three four five"] * 2
+    steps = [("v", TfidfVectorizer(max_features=3)), ("c", MultinomialNB())]
+    model = Pipeline(steps).fit(texts, [0, 1, 0] * 2)
+    skops.dump(model, tmp_path / "theirs.skops")
+    stored.save(model, tmp_path / "ours.skops")
+    many, few = (len(entries_of(tmp_path / f"{name}.skops")) for name in ("theirs", "ours"))
+    assert 3 == many - few
+    again = stored.read(tmp_path / "ours.skops", ModelSpec("m", "ours.skops"))
+    assert np.array_equal(model.predict_proba(texts), again.predict_proba(texts))
+
+
+def test_models_loaded_at_the_same_time_all_see_their_version(tmp_path: Path) -> None:
+    """Recorded warnings belong to the process; without turns one thread would lose another's."""
+    path = tmp_path / "m.skops"
+    stored.save(fitted(), path)
+    older(path)
+    filters, missed = list(warnings.filters), []
+
+    def load() -> None:
+        try:
+            stored.read(path, ModelSpec("m", str(path)))
+        except ModelVersionError:
+            return
+        missed.append(1)
+
+    threads = [threading.Thread(target=load) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [] == missed
+    assert filters == list(warnings.filters)
