@@ -83,8 +83,8 @@ class Balancer:
             self.left.set()
         else:
             self.answers.append(status)
-            if status == 200 and b"Berlin" not in body:
-                self.lost.append("an answer is not whole")
+            if status != 200 or b"Berlin" not in body:
+                self.lost.append(f"{status}, readiness failed: {self.left.is_set()}: {body.decode()}")
 
 
 @contextlib.contextmanager

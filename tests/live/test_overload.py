@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.live.running import Server, exchange
+from tests.live.running import Server, command, exchange
+from tests.live.scheduling import longest, waited
 from textmill.contracts.problems import Problem
 
 CLIENTS = 64
@@ -25,15 +27,34 @@ REPOSITORY = Path(__file__).parents[2]
 logger = logging.getLogger(__name__)
 
 
-def watch_liveness(server: Server, flood: subprocess.Popen[bytes]) -> list[tuple[int, float]]:
-    """Status and seconds of every health check while the flood lasts."""
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """One health check: its status, how long it took, and how much of that others had the CPU."""
+
+    status: int
+    seconds: float
+    waited: float
+
+    @property
+    def own(self) -> float:
+        """The seconds that are the server's own doing, on a machine that it shares with other programs."""
+        return self.seconds - self.waited
+
+
+def watch_liveness(server: Server, flood: subprocess.Popen[bytes]) -> list[Poll]:
+    """Every health check while the flood lasts."""
     found = []
+    pids = [each.pid for each in server.family() if "textmill.engine.worker" not in command(each)]
+    before = waited(pids)
     with contextlib.closing(server.connect()) as connection:
         while flood.poll() is None:
             started = time.perf_counter()
             status, *_ = exchange(connection, "GET", "/health/live")
-            found.append((status, time.perf_counter() - started))
-            time.sleep(max(0.0, POLL_SECONDS - found[-1][1]))
+            seconds = time.perf_counter() - started
+            after = waited(pids)
+            found.append(Poll(status, seconds, longest(before, after)))
+            time.sleep(max(0.0, POLL_SECONDS - seconds))
+            before = waited(pids)
     return found
 
 
@@ -47,8 +68,8 @@ def test_a_flood_is_shed_and_liveness_stays_quick(server: Server, tmp_path: Path
     assert 0 == flood.returncode
     answers = json.loads(seen.read_text(encoding="utf-8"))
     counts = Counter(status for status, *_ in answers)
-    slowest = max(seconds for _, seconds in polls)
-    logger.info("%s; %d health checks, the slowest %.1f ms", counts, len(polls), slowest * 1000)
+    slowest = max(polls, key=lambda poll: poll.own)
+    logger.info("%s; %d health checks, the slowest %s", counts, len(polls), slowest)
 
     assert {200} < set(counts) <= {200, 429, 503}
     for status, retry_after, media_type, body in answers:
@@ -56,6 +77,6 @@ def test_a_flood_is_shed_and_liveness_stays_quick(server: Server, tmp_path: Path
             assert "application/problem+json" == media_type
             assert int(retry_after) >= 1
             assert (status, int(retry_after)) == (Problem.model_validate_json(body).status, int(retry_after))
-    assert {200} == {status for status, _ in polls}
+    assert {200} == {poll.status for poll in polls}
     assert len(polls) > SECONDS / POLL_SECONDS / 2
-    assert slowest < LIVE_SECONDS, f"{slowest * 1000:.0f} ms; answers: {counts}"
+    assert slowest.own < LIVE_SECONDS, (slowest, counts)
