@@ -20,7 +20,7 @@ from tests.live.running import TEXT, Server, eventually, exchange, gone, running
 CLIENTS = 6
 GRACE = 1
 DRAIN = 25
-SETTINGS = {"TEXTMILL_SERVER__DRAIN_SECONDS": str(DRAIN), "TEXTMILL_ENGINE__DEADLINE_SECONDS": "30"}
+SETTINGS = {"TEXTMILL_SERVER__DRAIN_SECONDS": str(DRAIN), "TEXTMILL_ENGINE__DEADLINE_SECONDS": "300"}
 BEFORE_ANY_BYTE = (ConnectionError, http.client.RemoteDisconnected)
 LONG = {"texts": [f"{TEXT} " * 40] * 80}
 """A call that takes longer than the grace, so that it ends in the drain."""
