@@ -77,7 +77,7 @@ def test_joblib_files_are_followed_to_their_end(tmp_path: Path, compress: Any) -
     names = pickles.names(path)
     assert "posixpath.join" in names
     assert "sklearn.svm._classes.LinearSVC" in names
-    assert pickles.unusual(names) == ["posixpath.join"]
+    assert stored.inspect(path).executes == ("posixpath.join",)
 
 
 def test_an_unreadable_pickle_is_not_called_harmless(tmp_path: Path) -> None:
@@ -309,3 +309,79 @@ def test_models_loaded_at_the_same_time_all_see_their_version(tmp_path: Path) ->
         thread.join()
     assert [] == missed
     assert filters == list(warnings.filters)
+
+
+def word(text: str) -> bytes:
+    """The instruction for a short string."""
+    return b"\x8c%b%b" % (bytes([len(text)]), text.encode())
+
+
+def number(value: int) -> bytes:
+    """The instruction for a number."""
+    return b"J" + value.to_bytes(4, "little", signed=True)
+
+
+def named(module: str, name: str) -> bytes:
+    """The instruction for a class or function."""
+    return word(module) + word(name) + b"\x93"
+
+
+def dtype_state(width: int, flags: int) -> bytes:
+    """The instruction that completes a dtype."""
+    return b"(" + number(3) + word("<") + b"NNN" + number(width) + number(4) + number(flags) + b"tb"
+
+
+def array_note(code: str, state: bytes, arguments: bytes, alignment: bytes) -> bytes:
+    """What joblib writes before the bytes of an array of one element."""
+    shape = word("shape") + number(1) + b"\x85"
+    dtype = word("dtype") + named("numpy", "dtype") + word(code) + b"\x89\x88\x87R" + state
+    facts = word("subclass") + named("numpy", "ndarray") + shape + word("order") + word("C") + dtype
+    facts += word("allow_mmap") + b"\x89" + alignment
+    return named("joblib.numpy_pickle", "NumpyArrayWrapper") + arguments + b"}(" + facts + b"ub"
+
+
+UNALIGNED = word("numpy_array_alignment_bytes") + b"N"
+SHAPED = named("numpy", "ndarray") + b")" + word("C") + named("numpy", "dtype") + word("i8") + b"\x85R"
+DECEITS: dict[str, tuple[bytes, int, int]] = {
+    "a width behind a sign": (array_note("<U5", b"", b")\x81", UNALIGNED), 5, 20),
+    "a width in the state": (array_note("U1", dtype_state(20, 8), b")\x81", UNALIGNED), 4, 20),
+    "an alignment by default": (array_note("i8", b"", b"(" + SHAPED + b"tR", b""), 8, 12),
+}
+
+
+@pytest.mark.parametrize("deceit", DECEITS)
+def test_a_file_that_is_read_in_two_ways_is_not_called_harmless(tmp_path: Path, deceit: str) -> None:
+    """Its bytes are an innocent end to one reader, and joblib steps over them to a command."""
+    note, seen, real = DECEITS[deceit]
+    path, marker = tmp_path / "m.joblib", tmp_path / "executed"
+    command = named("os", "system") + word(f"touch {marker}") + b"\x85R."
+    padding = bytes([real - seen - 1]) + bytes(
+        seen - 1
+    )  # the first byte is a length where there is an alignment
+    path.write_bytes(b"\x80\x04" + note + (padding + b"0N.").ljust(real, b"\0") + b"0" + command)
+    assert "do not trust it" in str(stored.inspect(path).details) or stored.inspect(path).executes
+    assert not marker.exists()
+    joblib.load(path)
+    assert marker.exists(), "no real danger, so no real test"
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.ones((2, 3), dtype=kind)
+        for kind in ("i1", "i2", "i4", "i8", "u1", "u8", "f2", "f4", "f8", "c16", "?", ">f8")
+    ]
+    + [
+        np.array(["a", "bcd"]),
+        np.array([b"a", b"bcd"]),
+        np.array([{}, None]),
+        np.array(5.0),
+        np.empty((0, 3)),
+    ],
+    ids=lambda array: f"{array.dtype.str}{array.shape}",
+)
+def test_arrays_of_every_kind_that_models_hold_are_stepped_over(tmp_path: Path, array: Any) -> None:
+    """What follows them is still found."""
+    joblib.dump([array, os.path.join, np.asfortranarray(array), os.getcwd], tmp_path / "m.joblib")
+    found = stored.inspect(tmp_path / "m.joblib")
+    assert ("posix.getcwd", "posixpath.join") == found.executes
