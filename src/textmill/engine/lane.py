@@ -23,6 +23,7 @@ from textmill.engine.events import (
     ignore,
 )
 from textmill.engine.executors import BatchError, Executor, WorkerLostError
+from textmill.engine.memory import freeze
 from textmill.engine.placement import Place, Placed, check_golden, place
 from textmill.engine.policy import Backlog, Bounds, Pace, backoff, halves, refuse, retry_after
 from textmill.engine.queue import Queue
@@ -234,6 +235,7 @@ class Lane:
                 return False
             else:
                 self._pace = self._placed.pace
+                freeze()
                 self._become("ready")
                 return True
         self._become("failed", str(failure))

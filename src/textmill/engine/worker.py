@@ -11,6 +11,7 @@ import sys
 from multiprocessing.connection import Connection
 from typing import Any
 
+from textmill.engine.memory import freeze
 from textmill.engine.wire import Failed, Loaded, Raised, Ran
 from textmill.errors import TextmillError
 from textmill.runtimes.base import ModelSpec, Runtime
@@ -44,6 +45,7 @@ def _load(connection: Connection[Any, Any]) -> Runtime | None:
     except Exception as error:  # noqa: BLE001 - a library may raise anything; the operator must see it
         connection.send(Failed(f"The model {spec.name!r} cannot be loaded: {type(error).__name__}: {error}"))
     else:
+        freeze()
         connection.send(Loaded(runtime.info))
         return runtime
     return None

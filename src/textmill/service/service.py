@@ -85,6 +85,7 @@ class Service:
             reply = _reply(exchange)
         except Exception as error:  # noqa: BLE001 - the one boundary
             reply = problem_reply(error, exchange.request_id)
+            error.__traceback__ = None  # its frames hold the exchange: a cycle, with the body in it
         headers = (*reply.headers, ("x-request-id", exchange.request_id))
         return Reply(reply.status, headers, reply.body, reply.close or self._information.draining)
 

@@ -30,3 +30,12 @@ def drain_on_sigterm(service: Service) -> None:
         timer.start()
 
     signal.signal(signal.SIGTERM, begin)
+
+
+def leave_ctrl_c_to_the_first_process() -> None:
+    """In a worker process: do not see Ctrl-C, which a terminal sends to the whole group.
+
+    The first process ends its workers with a second signal; WSGI workers of gunicorn and granian deadlock
+    when that one comes while they handle the first. Call it on the main thread, before others begin.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

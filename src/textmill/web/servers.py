@@ -123,8 +123,10 @@ def _gunicorn(settings: Settings, bound: socket.socket) -> None:
                 self.cfg.set(name, value)
 
         def load(self) -> Any:
+            from textmill.web.draining import leave_ctrl_c_to_the_first_process
             from textmill.web.standalone import flask_app
 
+            leave_ctrl_c_to_the_first_process()
             return flask_app()
 
     bound.listen(BACKLOG)
@@ -140,7 +142,7 @@ def _granian(settings: Settings, bound: socket.socket) -> None:
     bound.close()  # granian binds by itself; the port was free a moment ago
     asgi = server.framework == "fastapi"
     Granian(
-        target=f"textmill.web.standalone:{server.framework}_app",
+        target=f"textmill.web.standalone:{'fastapi_app' if asgi else 'granian_flask_app'}",
         factory=True,
         address=host,
         port=port,

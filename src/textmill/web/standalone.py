@@ -14,7 +14,7 @@ from textmill.engine.threads import available_cpus, plan_threads, thread_environ
 from textmill.service.lifecycle import create_service
 from textmill.service.service import Service
 from textmill.settings import Settings
-from textmill.web.draining import drain_on_sigterm
+from textmill.web.draining import drain_on_sigterm, leave_ctrl_c_to_the_first_process
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -38,6 +38,12 @@ def flask_app() -> Flask:
     service = _service()
     drain_on_sigterm(service)
     return flask.app(service)
+
+
+def granian_flask_app() -> Flask:
+    """As `flask_app`, in a worker process of granian."""
+    leave_ctrl_c_to_the_first_process()
+    return flask_app()
 
 
 def _service() -> Service:
