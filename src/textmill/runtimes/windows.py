@@ -15,6 +15,9 @@ BREAKS = (
 """Good places first: between paragraphs, lines, sentences, words."""
 TAIL = 4
 """A window ends in its last quarter, so that windows stay long."""
+JOINER = "\u200d"
+SKINS = frozenset("\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")
+"""Emoji's skin tones: each belongs to the sign before it."""
 
 
 def windows(text: str, limit: int) -> Iterator[tuple[int, int]]:
@@ -46,8 +49,11 @@ def _end(text: str, start: int, stop: int) -> int:
 
 
 def _between_characters(text: str, lowest: int, stop: int) -> int:
-    """Do not part a letter from its accents, where that can be helped."""
-    end = stop
-    while end > lowest and unicodedata.combining(text[end]):
-        end -= 1
-    return end
+    """Do not part a letter from its accents, nor one emoji into several, where that can be helped."""
+    return next((end for end in range(stop, lowest - 1, -1) if not _belongs(text, end)), stop)
+
+
+def _belongs(text: str, place: int) -> bool:
+    """Whether what begins at a place is a part of the sign before it."""
+    before, after = text[place - 1], text[place]
+    return JOINER in {before, after} or after in SKINS or unicodedata.category(after).startswith("M")

@@ -35,3 +35,19 @@ def test_a_window_ends_where_no_entity_is_cut(text: str, first: str) -> None:
     """Paragraphs before sentences before words; a letter keeps its accent."""
     start, end = next(windows(text, 16))
     assert text[start:end] == first
+
+
+@pytest.mark.parametrize(
+    "sign",
+    ["e\u0301", "कि", "❤\ufe0f", "👍🏿", "👨\u200d👩\u200d👧"],
+    ids=["accent", "vowel sign", "variation", "skin tone", "family"],
+)
+def test_a_sign_of_several_characters_stays_whole(sign: str) -> None:
+    """Where there is nothing better to cut at."""
+    ends = [end for _, end in windows(sign * 40, 31)]
+    assert [0] * len(ends) == [end % len(sign) for end in ends]
+
+
+def test_where_nothing_can_be_cut_it_is_cut_at_the_limit() -> None:
+    """Rather than in windows that are shorter for nothing."""
+    assert list(windows("e" + "\u0301" * 99, 40)) == [(0, 40), (40, 80), (80, 100)]
