@@ -17,15 +17,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-DTYPE = re.compile(r"(?P<kind>[biufcSU])(?P<width>[0-9]{1,9})|(?P<object>O)8?")
-"""The codes of dtypes that are followed: numbers, bytes, text and objects."""
+DTYPE = re.compile(r"(?P<kind>[biufcSUV])(?P<width>[0-9]{1,9})|(?P<object>O)8?")
+"""The codes of dtypes that are followed: numbers, bytes, text, objects, and records (a tree's nodes)."""
+SIZED = "SUV"
+"""The kinds whose width also stands in their state."""
 DTYPE_VERSION = 3
 HOLDS_OBJECTS = 1
 """The bit of a dtype's flags that makes joblib read a pickle instead of bytes."""
-MAX_BYTES = 1 << 31
-"""No more than this is unpacked from a compressed file."""
+MAX_UNPACKED = 1 << 31
+"""No file may unpack to more bytes than this,"""
+MAX_RATIO = 100
+"""nor to more than this many times its size once it is beyond `SMALL`; skops itself compresses nothing."""
+SMALL = 1 << 26
 
 OPENERS: dict[bytes, Callable[[BinaryIO], Any]] = {
+    b"\x78": lambda raw: io.BufferedReader(_Inflated(raw)),
     b"\x1f\x8b": lambda raw: gzip.GzipFile(fileobj=raw),
     b"BZh": bz2.BZ2File,
     b"\xfd7zXZ": lzma.LZMAFile,
@@ -38,6 +44,11 @@ class UnreadablePickleError(Exception):
     """The program could not be followed to its end."""
 
 
+def most(size: int) -> int:
+    """How many bytes a file of this size may unpack to; more would only be there to fill the memory."""
+    return min(MAX_UNPACKED, max(SMALL, MAX_RATIO * size))
+
+
 def names(path: Path) -> list[str]:
     """Every class and function a pickle asks for, as `module.name`, sorted.
 
@@ -45,7 +56,8 @@ def names(path: Path) -> list[str]:
         UnreadablePickleError: saying why.
     """
     with path.open("rb") as raw:
-        reader = _Reader(_opened(raw))
+        size = path.stat().st_size
+        reader = _Reader(_Bounded(_opened(raw), max(size, most(size))))
         try:
             reader.load()
         except Exception as error:
@@ -59,9 +71,50 @@ def _opened(raw: BinaryIO) -> Any:
     for magic, opener in OPENERS.items():
         if start.startswith(magic):
             return opener(raw)
-    if start[:1] == b"\x78":
-        return io.BytesIO(zlib.decompressobj().decompress(raw.read(), MAX_BYTES))
     return raw
+
+
+class _Inflated(io.RawIOBase):
+    """A zlib stream, unpacked as it is read."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self.raw = raw
+        self.zlib = zlib.decompressobj()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        found = packed = b""
+        while not found and not self.zlib.eof:
+            packed = self.zlib.unconsumed_tail or self.raw.read(len(buffer))
+            found = self.zlib.decompress(packed, len(buffer))
+            if not packed:
+                break
+        buffer[: len(found)] = found
+        return len(found)
+
+
+class _Bounded:
+    """A stream that ends with an error where it brings more than it may."""
+
+    def __init__(self, stream: Any, left: int) -> None:
+        self.stream = stream
+        self.left = left
+
+    def read(self, size: int) -> bytes:
+        if size > self.left:
+            raise EOFError
+        return self._counted(self.stream.read(size))
+
+    def readline(self) -> bytes:
+        return self._counted(self.stream.readline(self.left + 1))
+
+    def _counted(self, found: bytes) -> bytes:
+        self.left -= len(found)
+        if self.left < 0:
+            raise EOFError
+        return found
 
 
 class _Inert:
@@ -117,10 +170,11 @@ class _Type(_Inert):
         self.width = int(found["width"] or 1) * (4 if self.kind == "U" else 1)
 
     def __setstate__(self, state: Any) -> None:
-        version, _order, *described, width, _alignment, flags = state
-        usual = width == self.width if self.kind in "SU" else width == -1
+        version, _order, parent, *fields, width, _alignment, flags = state
+        usual = width == self.width if self.kind in SIZED else width == -1
         objects = self.kind == "O"
-        known = version == DTYPE_VERSION and described == [None] * 3
+        described = parent is not None or (fields != [None, None] and self.kind != "V")
+        known = version == DTYPE_VERSION and not described
         if not known or not usual or bool(flags & HOLDS_OBJECTS) != objects:
             raise ValueError("An unusual dtype.")
 
@@ -136,7 +190,7 @@ class _Reader(_Base):  # type: ignore[misc]  # typeshed does not know the readab
 
     dispatch = _Base.dispatch.copy()
 
-    def __init__(self, stream: BinaryIO, *, arrays: bool = True) -> None:
+    def __init__(self, stream: _Bounded, *, arrays: bool = True) -> None:
         super().__init__(stream)
         self.stream = stream
         self.arrays = arrays

@@ -83,12 +83,6 @@ KNOWN_PICKLED = KNOWN_SAFE | {
 Never by prefix: a pickle reaches `os.system` as `sklearn.datasets._base` and `os.system`, too.
 """
 
-MAX_UNPACKED = 1 << 31
-"""No archive may unpack to more bytes than this,"""
-MAX_RATIO = 100
-"""nor to more than this many times its size once it is beyond `SMALL`; skops itself compresses nothing."""
-SMALL = 1 << 26
-
 _one_at_a_time = threading.Lock()
 """Recorded warnings are the process's, not the thread's; two loads at once would lose each other's."""
 
@@ -205,7 +199,7 @@ def check_archive(path: Path) -> None:
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise ModelInvalidError(f"{path} is no zip archive, or damaged ({type(error).__name__}).") from error
     unpacked = sum(entry.file_size for entry in entries)
-    limit = min(MAX_UNPACKED, max(SMALL, MAX_RATIO * path.stat().st_size))
+    limit = pickles.most(path.stat().st_size)
     if unpacked > limit:
         raise ModelInvalidError(f"{path} unpacks to {unpacked} bytes; at most {limit} are read.")
     names = [entry.filename for entry in entries]

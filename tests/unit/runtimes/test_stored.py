@@ -235,7 +235,7 @@ HOSTILE: dict[str, tuple[Callable[[dict[str, bytes]], Any], str]] = {
     "absolute": (lambda found: found.update({"/etc/evil": b"x"}), "leads elsewhere"),
     "a drive": (lambda found: found.update({"C:evil": b"x"}), "leads elsewhere"),
     "unpacks to far more": (
-        lambda found: found.update({"big": bytes(stored.SMALL)}),
+        lambda found: found.update({"big": bytes(pickles.SMALL)}),
         r"unpacks to \d+ bytes",
     ),
     "no json": (lambda found: found.update({"schema.json": b"{"}), "damaged"),
@@ -345,6 +345,7 @@ SHAPED = named("numpy", "ndarray") + b")" + word("C") + named("numpy", "dtype") 
 DECEITS: dict[str, tuple[bytes, int, int]] = {
     "a width behind a sign": (array_note("<U5", b"", b")\x81", UNALIGNED), 5, 20),
     "a width in the state": (array_note("U1", dtype_state(20, 8), b")\x81", UNALIGNED), 4, 20),
+    "a record's width in the state": (array_note("V4", dtype_state(20, 0), b")\x81", UNALIGNED), 4, 20),
     "an alignment by default": (array_note("i8", b"", b"(" + SHAPED + b"tR", b""), 8, 12),
 }
 
@@ -375,6 +376,7 @@ def test_a_file_that_is_read_in_two_ways_is_not_called_harmless(tmp_path: Path, 
         np.array(["a", "bcd"]),
         np.array([b"a", b"bcd"]),
         np.array([{}, None]),
+        np.array([(1, 2.0)], dtype=[("node", "i4"), ("weight", "f8")]),
         np.array(5.0),
         np.empty((0, 3)),
     ],
