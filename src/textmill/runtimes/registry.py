@@ -14,7 +14,9 @@ from textmill.runtimes.base import Inspection, ModelSpec, Runtime
 
 Kind: TypeAlias = Literal["sklearn", "spacy"]
 
-SUFFIXES = (".skops", ".textmill", ".joblib", ".pkl", ".pickle")
+PLAIN = ".textmill"
+"""As in `plain`, which imports numpy: here, before threads are planned, that is too early."""
+SUFFIXES = (".skops", PLAIN, ".joblib", ".pkl", ".pickle")
 
 PIPELINE = "en_core_web_sm"
 ACCEPTED = f"a file ({', '.join(SUFFIXES)}), a spaCy pipeline's folder or the name of an installed package"
@@ -72,15 +74,25 @@ def check(spec: ModelSpec) -> Kind:
     kind = _kind(spec)
     _require(kind)
     if kind == "sklearn":
-        from textmill.runtimes import stored
-
-        stored.check_trust(Path(spec.path), spec)
+        _check_trust(spec)
     return kind
 
 
 def is_heavy(spec: ModelSpec) -> bool:
     """Whether a model of this kind usually takes milliseconds for a text."""
     return _kind(spec) == "spacy"
+
+
+def _check_trust(spec: ModelSpec) -> None:
+    """Both files of a pair execute code, so both are checked; `load` says what is missing."""
+    from textmill.runtimes import stored
+
+    path = Path(spec.path)
+    if path.suffix == PLAIN:
+        return
+    stored.check_trust(path, spec)
+    if spec.vectorizer and Path(spec.vectorizer).is_file():
+        stored.check_trust(Path(spec.vectorizer), spec)
 
 
 def _kind(spec: ModelSpec) -> Kind:

@@ -113,13 +113,17 @@ def read(path: Path, spec: ModelSpec) -> Any:
 
 
 def check_trust(path: Path, spec: ModelSpec) -> None:
-    """Refuse a file whose loading executes code, unless the operator has vouched for it."""
-    if path.suffix in EXECUTING and not spec.trust:
+    """Refuse a file whose loading executes code, unless the operator has vouched for it.
+
+    Whatever is not skops is read as a pickle, so every other suffix needs trust, known or not.
+    """
+    if path.suffix not in SKOPS and not spec.trust:
+        kind = f"is a {path.suffix[1:]} file" if path.suffix in EXECUTING else "would be read as a pickle"
         raise ModelUntrustedError(
-            f"{path} is a {path.suffix[1:]} file: loading it executes code that the file brings. If you know "
-            f"where it comes from and that its digest is {digest(path)}, allow it with --trust (or trust = "
-            "true in textmill.toml). 'textmill inspect' shows what it asks for; storing the model as .skops "
-            "needs no trust."
+            f"{path} {kind}: loading it executes code that the file brings. If you know where it comes from "
+            f"and that its digest is {digest(path)}, allow it with --trust (or trust = true in "
+            "textmill.toml). 'textmill inspect' shows what it asks for; storing the model as .skops needs no "
+            "trust."
         )
 
 
@@ -143,7 +147,7 @@ def save(model: Any, path: Path) -> None:
 
 def inspect(path: Path) -> Inspection:
     """What a stored object is and asks for; nothing of it is executed."""
-    executing = path.suffix in EXECUTING
+    executing = path.suffix not in SKOPS
     executes, details = _inspect_pickle(path) if executing else _inspect_skops(path)
     return Inspection(
         path=str(path),
@@ -161,7 +165,7 @@ def _inspect_pickle(path: Path) -> tuple[tuple[str, ...], tuple[tuple[str, str],
         found = pickles.names(path)
     except pickles.UnreadablePickleError as error:
         return (), (("unreadable", f"the file could not be followed to its end: {error}; do not trust it"),)
-    unusual = tuple(name for name in found if name not in KNOWN_PICKLED | _estimators())
+    unusual = tuple(_shown(name) for name in found if name not in KNOWN_PICKLED | _estimators())
     verdict = (
         "some are no known parts of scikit-learn models; look at them"
         if unusual
@@ -171,6 +175,11 @@ def _inspect_pickle(path: Path) -> tuple[tuple[str, ...], tuple[tuple[str, str],
         ("asks for", f"{len(found)} classes and functions; {verdict}"),
         ("mind", "a file made to deceive can hide names; what counts is where it comes from, and its digest"),
     )
+
+
+def _shown(name: str) -> str:
+    """A name as it can be printed: the file chooses it, and could move a terminal's cursor over the truth."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in name)
 
 
 @cache
@@ -184,7 +193,7 @@ def _estimators() -> frozenset[str]:
 def _inspect_skops(path: Path) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
     untrusted = _untrusted(path)
     verdict = "types that need trust" if untrusted else "known types only"
-    return tuple(untrusted), (("builds", verdict),)
+    return tuple(map(_shown, untrusted)), (("builds", verdict),)
 
 
 def check_archive(path: Path) -> None:
@@ -229,8 +238,8 @@ def _skops(path: Path, spec: ModelSpec) -> Any:
     untrusted = _untrusted(path)
     if untrusted and not spec.trust:
         raise ModelUntrustedError(
-            f"{path} builds objects of types that nobody vouched for: {', '.join(untrusted)}. If they are "
-            "yours, allow them with --trust (or trust = true in textmill.toml)."
+            f"{path} builds objects of types that nobody vouched for: {', '.join(map(_shown, untrusted))}. "
+            "If they are yours, allow them with --trust (or trust = true in textmill.toml)."
         )
     return skops.load(path, trusted=[*KNOWN_SAFE, *untrusted])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -58,6 +59,45 @@ def test_a_wrong_path_is_told_with_what_might_be_meant(
     (tmp_path / "notes.txt").touch()
     with pytest.raises(error, match=told):
         check(ModelSpec("m", path))
+
+
+def test_checking_a_plain_model_loads_no_library() -> None:
+    """Threads are planned after the check and before numpy is imported."""
+    code = (
+        "import sys; from textmill.runtimes import registry\n"
+        "for spec in registry.DEFAULT_MODELS.values(): registry.check(spec)\n"
+        "print(sorted({'numpy', 'scipy', 'sklearn', 'skops', 'spacy'} & set(sys.modules)))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "[]\n" == told.stdout
+
+
+def test_a_library_that_is_really_absent_is_told(tmp_path: Path) -> None:
+    """In a process that cannot find it, whatever asks: a check, a look, a load."""
+    stored.save(fitted(), tmp_path / "m.skops")
+    code = f"""
+import sys
+class Blocked:
+    def find_spec(self, name, *rest):
+        if name in ("spacy", "skops"):
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Blocked())
+import importlib.util
+real = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name in ("spacy", "skops") else real(name, *rest)
+from textmill.errors import MissingExtraError
+from textmill.runtimes import registry
+from textmill.runtimes.base import ModelSpec
+for spec in (ModelSpec("m", {str(tmp_path / "m.skops")!r}), registry.DEFAULT_MODELS["entities"]):
+    for use in (registry.check, registry.inspect, registry.load):
+        try:
+            use(spec)
+        except MissingExtraError as error:
+            print(error)
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 3 == told.stdout.count("pip install 'textmill[sklearn]'")
+    assert 3 == told.stdout.count("pip install 'textmill[spacy]'")
 
 
 @pytest.mark.parametrize(("name", "extra"), [("entities", "spacy"), ("sentiment", "sklearn")])

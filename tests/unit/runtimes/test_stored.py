@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import threading
 import warnings
 import zipfile
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 import sklearn
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import Pipeline
 from skops import io as skops
@@ -60,6 +62,36 @@ def test_nothing_of_an_untrusted_pickle_is_ever_executed(tmp_path: Path) -> None
         with pytest.raises(ModelUntrustedError):
             refusing(spec)
     assert not marker.exists()
+
+
+@pytest.mark.parametrize("name", ["words.sav", "words.PKL", "words.joblib.bak", "words", "vectorizer.pkl"])
+def test_no_name_of_a_vectorizers_file_opens_a_way_around_trust(tmp_path: Path, name: str) -> None:
+    """Beside a safe model too: whatever is not skops is read as a pickle."""
+    marker, model = tmp_path / "executed", tmp_path / "m.skops"
+    stored.save(LogisticRegression().fit([[0.0], [1.0]], ["a", "b"]), model)
+    (tmp_path / name).write_bytes(pickle.dumps(Bomb(marker)))
+    spec = ModelSpec("m", str(model), vectorizer=str(tmp_path / name))
+    for refusing in (registry.check, registry.load):
+        with pytest.raises(ModelUntrustedError, match=re.escape(digest(tmp_path / name))):
+            refusing(spec)
+    assert not marker.exists()
+
+
+def test_a_vectorizer_beside_a_safe_model_needs_trust_too(tmp_path: Path) -> None:
+    """One that nobody configured, but that is found."""
+    marker, model = tmp_path / "executed", tmp_path / "m.skops"
+    stored.save(LogisticRegression().fit([[0.0], [1.0]], ["a", "b"]), model)
+    (tmp_path / "vectorizer.pkl").write_bytes(pickle.dumps(Bomb(marker)))
+    with pytest.raises(ModelUntrustedError, match=r"vectorizer\.pkl"):
+        registry.load(ModelSpec("m", str(model)))
+    assert not marker.exists()
+
+
+def test_a_name_cannot_move_the_terminals_cursor(tmp_path: Path) -> None:
+    """A file chooses the names it asks for, and could paint over what it would execute."""
+    path = tmp_path / "m.pkl"
+    path.write_bytes(disguised("os", "system\x1b[1A\x1b[2K\rfine\u202e", "x"))
+    assert (r"os.system\x1b[1A\x1b[2K\rfine\u202e",) == stored.inspect(path).executes
 
 
 @pytest.mark.parametrize(
@@ -139,8 +171,10 @@ def test_skops_files_know_their_version_too(tmp_path: Path) -> None:
     path = tmp_path / "m.skops"
     stored.save(fitted(), path)
     older(path)
-    with pytest.raises(ModelVersionError, match=r"1\.2\.3"):
+    with pytest.raises(ModelVersionError, match=rf"1\.2\.3.*{re.escape(sklearn.__version__)}"):
         stored.read(path, ModelSpec("m", str(path)))
+    allowed = ModelSpec("m", str(path), allow_version_mismatch=True)
+    assert list(fitted().predict(UNSEEN)) == list(stored.read(path, allowed).predict(UNSEEN))
 
 
 @pytest.mark.parametrize("suffix", [".skops", ".joblib", ".pkl"])
@@ -163,7 +197,8 @@ def test_only_safe_formats_are_written(tmp_path: Path) -> None:
 
 def disguised(module: str, name: str, argument: str) -> bytes:
     """A pickle that calls a function by any module and name, as only a hand-made one can."""
-    words = [bytes([len(word)]) + word.encode() for word in (module, name, argument)]
+    encoded = [word.encode() for word in (module, name, argument)]
+    words = [bytes([len(word)]) + word for word in encoded]
     return b"\x80\x04\x8c%b\x8c%b\x93\x8c%b\x85R." % tuple(words)
 
 
