@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,19 @@ import pytest
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
-from sklearn.ensemble import IsolationForest, RandomForestClassifier
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.ensemble import IsolationForest, RandomForestClassifier, VotingClassifier
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression, SGDClassifier
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
-from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
+from sklearn.naive_bayes import MultinomialNB
+from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.svm import SVC, LinearSVC
 
 from tests.unit.runtimes.models import CLASSIFIERS, TEXTS, THREE, TWO, UNSEEN, fitted
 from textmill.errors import ModelInvalidError, ModelNotFoundError, PredictionError
+from textmill.runtimes import stored
 from textmill.runtimes.base import ModelSpec
 from textmill.runtimes.sklearn import SklearnRuntime, load
 
@@ -103,6 +108,49 @@ class TestThePair:
         other = tmp_path / "words.pkl"
         (tmp_path / "vectorizer.pkl").rename(other)
         assert load(ModelSpec("m", spec.path, vectorizer=str(other), trust=True)).predict(["great"])
+
+
+def test_a_pair_in_skops_needs_no_trust_and_may_hash_its_words(tmp_path: Path) -> None:
+    """A vectorizer that learns nothing is one too."""
+    vectorizer = HashingVectorizer(n_features=64)
+    model = LogisticRegression().fit(vectorizer.transform(TEXTS), TWO)
+    stored.save(model, tmp_path / "sentiment_model.skops")
+    stored.save(vectorizer, tmp_path / "vectorizer.skops")
+    runtime = load(ModelSpec("m", str(tmp_path / "sentiment_model.skops")))
+    expected = model.predict_proba(vectorizer.transform(UNSEEN))
+    assert np.array_equal(expected, runtime.predict(UNSEEN))
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_several_threads_may_ask_at_once(tmp_path: Path, name: str) -> None:
+    """The runtime says so, and each gets its own answers."""
+    runtime = loaded(fitted(clone(CLASSIFIERS[name]), THREE), tmp_path)
+    assert runtime.concurrent
+    texts = [[f"{text} {number}" for text in UNSEEN] for number in range(12)]
+    alone = [runtime.predict(batch) for batch in texts]
+    with ThreadPoolExecutor(4) as pool:
+        assert alone == list(pool.map(runtime.predict, texts))
+
+
+UNUSUAL: dict[str, Any] = {
+    "neighbours": KNeighborsClassifier(),
+    "centroids, without scores": NearestCentroid(),
+    "votes, without scores": VotingClassifier([("a", LinearSVC()), ("b", MultinomialNB())]),
+    "pairs": SVC(decision_function_shape="ovo"),
+    "one against one": OneVsOneClassifier(LinearSVC()),
+    "one against the rest": OneVsRestClassifier(LinearSVC()),
+}
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_other_classifiers_are_served_with_their_own_label(tmp_path: Path, name: str) -> None:
+    """Whatever scores they have, or none; they are in 0..1 and add up to 1."""
+    model = fitted(clone(UNUSUAL[name]), THREE)
+    runtime = loaded(model, tmp_path)
+    scores = runtime.predict(UNSEEN)
+    assert list(model.predict(UNSEEN)) == [runtime.info.labels[row.index(max(row))] for row in scores]
+    assert [1.0] * len(UNSEEN) == pytest.approx([sum(row) for row in scores])
+    assert all(0 <= score <= 1 for row in scores for score in row)
 
 
 def _unfitted() -> Pipeline:
