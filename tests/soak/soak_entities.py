@@ -1,10 +1,12 @@
 """Whether memory stays flat: many entity requests, every one with words that were never seen before.
 
     python -m tests.soak.soak_entities --requests 200000 --framework fastapi
+    python -m tests.soak.soak_entities --requests 200000 --direct
 
 Starts the real server, sends one text a request to `POST /ner`, and compares the resident set of the server
 and its worker (all processes together) at the end with where it stood after the first tenth. Exit code 1 when
 it ends more than 10 % higher or lower, or when a request failed. Not part of the test run: it takes minutes.
+With `--direct` the runtime is called in this process, so that no renewal of workers can hide its growth.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ import psutil
 from rich.console import Console
 from rich.progress import Progress
 
+from textmill.runtimes.registry import DEFAULT_MODELS, load
+
 CONNECTIONS = 16
 TOLERANCE = 0.10
 SAMPLES = 20
@@ -31,6 +35,8 @@ SAMPLES = 20
 def main() -> int:
     """Run the soak, and say how it went."""
     options = _options()
+    if options.direct:
+        return _verdict(_direct(options.requests), options.requests)
     command = [sys.executable, "-m", "textmill", "serve", "--port", str(options.port)]
     server = subprocess.Popen([*command, "--framework", options.framework], stderr=subprocess.DEVNULL)
     try:
@@ -49,6 +55,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--requests", type=int, default=200_000)
     parser.add_argument("--framework", choices=["fastapi", "flask"], default="fastapi")
     parser.add_argument("--port", type=int, default=8999)
+    parser.add_argument("--direct", action="store_true", help="call the runtime here, without a server")
     return parser.parse_args()
 
 
@@ -63,6 +70,21 @@ def _wait_until_ready(port: int) -> None:
             if time.monotonic() > until:
                 raise
             time.sleep(0.2)
+
+
+def _direct(requests: int) -> list[tuple[int, float]]:
+    """Give all texts to the runtime, some at a time; the resident megabytes after each twentieth of them."""
+    runtime, chance = load(DEFAULT_MODELS["entities"]), random.Random(0)
+    own, step = psutil.Process(), requests // SAMPLES
+    rows: list[tuple[int, float]] = []
+    with Progress(console=Console(stderr=True)) as progress:
+        bar = progress.add_task("texts", total=requests)
+        for done in range(CONNECTIONS, requests + CONNECTIONS, CONNECTIONS):
+            runtime.predict([_text(chance) for _ in range(CONNECTIONS)])
+            progress.update(bar, completed=done)
+            if done // step > len(rows):
+                rows.append((done, _resident(own)))
+    return rows
 
 
 async def _soak(port: int, requests: int, server: psutil.Process) -> list[tuple[int, float]]:
