@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,8 @@ from sklearn.svm import LinearSVC
 from sklearn.utils import get_tags
 
 from textmill.errors import ModelInvalidError, ModelNotFoundError, PredictionError
-from textmill.runtimes import digest, plain, stored
-from textmill.runtimes.base import ModelInfo, ModelSpec, Scores
+from textmill.runtimes import digest, linear, plain, stored
+from textmill.runtimes.base import ModelInfo, ModelSpec, Runtime, Scores
 
 PROBE = "A plain sentence, to see whether the model answers at all."
 CALIBRATED = (LogisticRegression, CalibratedClassifierCV)
@@ -82,8 +83,8 @@ class SklearnRuntime:
         return [_finite(row) for row in scores(self.pipeline, texts)]
 
 
-def load(spec: ModelSpec) -> SklearnRuntime:
-    """Load a model and make sure that it answers.
+def load(spec: ModelSpec) -> Runtime:
+    """Load a model and make sure that it answers; compiled, where possible.
 
     Raises:
         ModelError: it cannot be served, and why.
@@ -97,7 +98,8 @@ def load(spec: ModelSpec) -> SklearnRuntime:
         card = plain.Card()
     single_threaded(pipeline)
     labels = check(pipeline)
-    return SklearnRuntime(pipeline, _info(pipeline, labels, identity, card))
+    native = SklearnRuntime(pipeline, _info(pipeline, labels, identity, card))
+    return native if spec.runtime == "native" else _fastest(native, spec)
 
 
 def scores(pipeline: Pipeline, texts: Sequence[str]) -> Any:
@@ -147,6 +149,15 @@ def single_threaded(estimator: Any) -> None:
     for part in _estimators(estimator):
         if getattr(part, "n_jobs", None) not in {None, 1}:
             part.n_jobs = 1
+
+
+def _fastest(native: SklearnRuntime, spec: ModelSpec) -> Runtime:
+    """The compiled runtime, or the native one with the reason on its card."""
+    found = linear.fastest(native, native.pipeline, spec)
+    if not isinstance(found, str):
+        return found
+    native.info = replace(native.info, runtime_reason=f"{native.info.runtime_reason} {found}")
+    return native
 
 
 def _raw_scores(pipeline: Pipeline, texts: Sequence[str]) -> Any:

@@ -30,9 +30,11 @@ from textmill.runtimes.sklearn import SklearnRuntime, load
 
 
 def loaded(model: Any, folder: Path, name: str = "model.joblib", **options: Any) -> SklearnRuntime:
-    """A model through a file and the runtime."""
+    """A model through a file and the native runtime."""
     joblib.dump(model, folder / name)
-    return load(ModelSpec("m", str(folder / name), trust=True, **options))
+    runtime = load(ModelSpec("m", str(folder / name), trust=True, runtime="native", **options))
+    assert isinstance(runtime, SklearnRuntime)
+    return runtime
 
 
 @pytest.mark.parametrize("labels", [TWO, THREE], ids=["two", "three"])
@@ -116,7 +118,7 @@ def test_a_pair_in_skops_needs_no_trust_and_may_hash_its_words(tmp_path: Path) -
     model = LogisticRegression().fit(vectorizer.transform(TEXTS), TWO)
     stored.save(model, tmp_path / "sentiment_model.skops")
     stored.save(vectorizer, tmp_path / "vectorizer.skops")
-    runtime = load(ModelSpec("m", str(tmp_path / "sentiment_model.skops")))
+    runtime = load(ModelSpec("m", str(tmp_path / "sentiment_model.skops"), runtime="native"))
     expected = model.predict_proba(vectorizer.transform(UNSEEN))
     assert np.array_equal(expected, runtime.predict(UNSEEN))
 
