@@ -111,7 +111,7 @@ def _bayes(classifier: Any) -> Decision:
     prior = classifier.class_log_prior_ if type(classifier) is MultinomialNB else np.zeros(len(rows))
     if len(rows) != len(classifier.classes_) or len(rows) != len(prior):
         raise NotRecognisedError(f"Its {type(classifier).__name__} has an unusual number of rows.")
-    if len(rows) > BINARY:
+    if len(rows) > BINARY or not np.isfinite(rows).all():
         return _decision(rows, prior, links.softmax, probable=True)
     largest = float(np.abs(rows).max(initial=0.0))
     return _decision(
@@ -150,7 +150,9 @@ def _member(member: Any, classes: Any) -> Decision:
         estimator = estimator.estimator
     require(estimator, *LINEAR)
     inner = decision(estimator)
-    if not np.array_equal(estimator.classes_, classes) or not np.array_equal(member.classes, classes):
+    same = np.array_equal(estimator.classes_, classes)
+    encoded = member.method == "temperature" and len(estimator.classes_) == len(classes)
+    if not (same or encoded) or not np.array_equal(member.classes, classes):
         raise NotRecognisedError("A part of its CalibratedClassifierCV does not know all labels.")
     before = inner.link if type(estimator) in BAYES else None
     if member.method == "temperature" and before is None:

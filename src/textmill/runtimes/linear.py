@@ -1,7 +1,8 @@
 """Linear text classifiers without scikit-learn's cost for each call, and with its answers.
 
 A text costs its terms: each is looked up once in the vectorizer's vocabulary and meets its coefficients,
-both in the model's own memory. Where rounding could show, in ties and very long sums, scikit-learn computes the text.
+both in the model's own memory. Where rounding could show, in ties and in very long sums, scikit-learn
+computes the text.
 """
 
 from __future__ import annotations

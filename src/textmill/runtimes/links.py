@@ -18,6 +18,8 @@ STEEP = 1e5
 """A calibration curve may multiply rounding errors by this; beyond, its answer is in doubt."""
 SMALL = 1e-6
 """Dividing by a smaller sum would do the same."""
+NEAR = 1e-9
+"""So close to a bend of a curve, rounding may lead to its other side."""
 
 
 def expit(value: float) -> float:
@@ -116,6 +118,8 @@ def steps_curve(places: Sequence[float], heights: Sequence[float]) -> Curve:
         if math.isnan(value):
             return value
         at = bisect_right(places, value)
+        if any(abs(value - place) < NEAR for place in places[max(at - 1, 0) : at + 1]):
+            return math.nan
         if not 0 < at <= last:
             return heights[0] if at == 0 else heights[-1]
         rise = (heights[at] - heights[at - 1]) / (places[at] - places[at - 1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from types import FunctionType
 from typing import Any
 
@@ -26,7 +25,6 @@ def require(part: Any, *kinds: type) -> None:
         raise NotRecognisedError(f"Its {kind.__name__} has a patched {found[0]}.")
 
 
-@cache
 def foreign(kind: type) -> list[str]:
     """The methods of a class of scikit-learn that were defined outside of it."""
     return [
