@@ -45,10 +45,13 @@ class Analyzer:
     Attributes:
         terms: all terms of a text in the vectorizer's order, repeated as often as they occur.
         locate: the same with their places, in reading order; slower.
+        words, pieces: where terms never reach over white space, the words of a text and the terms of a word.
     """
 
     terms: Terms
     locate: Callable[[str], list[Located]]
+    words: Terms | None = None
+    pieces: Terms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,8 @@ def analyzer(vectorizer: Any) -> Analyzer:
     return Analyzer(
         lambda text: padded_ngrams(prepare(text).split(), low, high),
         lambda text: list(_located_padded(align(text), low, high)),
+        lambda text: prepare(text).split(),
+        lambda word: padded_ngrams([word], low, high),
     )
 
 

@@ -6,6 +6,8 @@ import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import chain
 from operator import mul
 from typing import Any, TypeAlias
 
@@ -25,10 +27,14 @@ from textmill.runtimes.structure import NotRecognisedError, require
 Counts: TypeAlias = Mapping[int, int]
 """How often each column of a vectorizer occurs; negative where hashing gave a sign."""
 Weights: TypeAlias = Collection[float]
+Get: TypeAlias = Callable[[str], int | None]
 
 VECTORIZERS = (CountVectorizer, TfidfVectorizer, HashingVectorizer)
 DTYPES = ("float64", "float32", "int64", "int32")
 FLOATS = ("float64", "float32")
+WORDS = 8192
+"""So many words are remembered, if they have no more than `LETTERS` letters: a few megabytes at most."""
+LETTERS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,21 +147,52 @@ def _block(vectorizer: Any) -> Block:
 
 def _counting(vectorizer: Any) -> Block:
     vocabulary = vectorizer.vocabulary_
-    width = len(vocabulary) if type(vocabulary) is dict else 0
-    if set(map(type, vocabulary.values())) != {int} or set(vocabulary.values()) != set(range(width)):
+    if not _is_usual(vocabulary):
         raise NotRecognisedError(f"Its {type(vectorizer).__name__} has an unusual vocabulary.")
     reading = analyzer(vectorizer)
-    get, terms = vocabulary.get, reading.terms
-
-    def count(text: str) -> Counts:
-        counts: Counter[int] = Counter(map(get, terms(text)))
-        counts.pop(None, None)  # type: ignore[call-overload]  # what is not in the vocabulary
-        return counts
+    get = vocabulary.get
 
     def columns(term: str) -> tuple[int, int] | None:
         return None if (column := get(term)) is None else (column, 1)
 
-    return Block(reading, width, columns, count, vocabulary, binary=bool(vectorizer.binary))
+    count = _count_terms(reading, get) if reading.pieces is None else _count_words(reading, get)
+    return Block(reading, len(vocabulary), columns, count, vocabulary, binary=bool(vectorizer.binary))
+
+
+def _is_usual(vocabulary: Any) -> bool:
+    """Whether every column has exactly one term."""
+    if type(vocabulary) is not dict or set(map(type, vocabulary.values())) != {int}:
+        return False
+    found = np.fromiter(vocabulary.values(), dtype=np.intp, count=len(vocabulary))
+    return np.array_equal(np.sort(found), np.arange(len(vocabulary)))
+
+
+def _count_terms(reading: Analyzer, get: Get) -> Callable[[str], Counts]:
+    terms = reading.terms
+
+    def count(text: str) -> Counts:
+        counts: Counter[Any] = Counter(map(get, terms(text)))
+        counts.pop(None, None)  # what is not in the vocabulary
+        return counts
+
+    return count
+
+
+def _count_words(reading: Analyzer, get: Get) -> Callable[[str], Counts]:
+    """Terms that never reach over white space are looked up once for each of the words seen lately."""
+    words: Any = reading.words
+    pieces: Any = reading.pieces
+
+    def known(word: str) -> tuple[int, ...]:
+        return tuple(column for column in map(get, pieces(word)) if column is not None)
+
+    remembered = lru_cache(WORDS)(known)
+
+    def count(text: str) -> Counts:
+        found = [remembered(word) if len(word) <= LETTERS else known(word) for word in words(text)]
+        return Counter(chain.from_iterable(found))
+
+    return count
 
 
 def _hashing(vectorizer: Any) -> Block:

@@ -62,7 +62,7 @@ VECTORIZERS: dict[str, Any] = {
 }
 CLASSIFIERS: dict[str, Any] = {
     "logistic": LogisticRegression(),
-    "logistic cv": LogisticRegressionCV(cv=2, Cs=2, use_legacy_attributes=False, l1_ratios=(0.0,)),
+    "logistic cv": LogisticRegressionCV(cv=2, Cs=2),
     "svc": LinearSVC(),
     "sgd hinge": SGDClassifier(random_state=0),
     "sgd log": SGDClassifier(loss="log_loss", random_state=0),
@@ -79,6 +79,8 @@ CLASSIFIERS: dict[str, Any] = {
     "calibrated bayes": CalibratedClassifierCV(MultinomialNB(), cv=2),
     "isotonic": CalibratedClassifierCV(RidgeClassifier(), method="isotonic", cv=2),
 }
+if any("temperature" in str(kind) for kind in CalibratedClassifierCV._parameter_constraints["method"]):
+    CLASSIFIERS["temperature"] = CalibratedClassifierCV(LinearSVC(), method="temperature", cv=2)
 NOT_NEGATIVE = ("multinomial", "complement", "calibrated bayes")
 """These take no negative features, which hashing may give."""
 

@@ -49,7 +49,7 @@ class TestTheSum:
         """Hashed terms that share a column, and unions of vectorizers, too."""
         pipeline = fitted(clone(VECTORIZERS[name]), LogisticRegression(), labels)
         runtime = compiled(pipeline)
-        for text in SHORT:
+        for text in SHORT[::2]:
             found = explain(runtime, text)
             assert decisions(pipeline, text) == pytest.approx([one.decision for one in found], abs=1e-9)
             for one in found:

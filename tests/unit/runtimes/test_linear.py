@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import TruncatedSVD
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction import text as feature_text
@@ -26,13 +27,16 @@ from sklearn.feature_extraction.text import (
     TfidfTransformer,
     TfidfVectorizer,
 )
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import BernoulliNB, MultinomialNB
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.svm import LinearSVC
 
 from tests.unit.runtimes.linear_models import (
     CLASSIFIERS,
+    LABELS,
     NOT_NEGATIVE,
     TEXTS,
     VECTORIZERS,
@@ -116,6 +120,20 @@ class TestSameAnswers:
             warnings.simplefilter("ignore")  # scikit-learn's, about stop words
             assert compared(pipeline, texts).difference is None
             assert verify(runtime.native, runtime, texts[:1], 1e-5).difference is None
+
+    @pytest.mark.parametrize("labels", [2, 4])
+    def test_a_classifier_calibrated_afterwards(self, labels: int) -> None:
+        """It is wrapped, to be left as it is."""
+        vectorizer = TfidfVectorizer()
+        found = LogisticRegression().fit(vectorizer.fit_transform(TEXTS), LABELS[labels])
+        pipeline = fitted(vectorizer, CalibratedClassifierCV(FrozenEstimator(found), cv=2), labels)
+        assert compared(pipeline, SHORT).difference is None
+
+    def test_pipelines_inside_pipelines(self) -> None:
+        """And steps that do nothing."""
+        inner = Pipeline([("weigh", TfidfTransformer()), ("classifier", LinearSVC())])
+        pipeline = Pipeline([("count", CountVectorizer()), ("nothing", "passthrough"), ("inner", inner)])
+        assert compared(pipeline.fit(TEXTS, LABELS[4]), SHORT).difference is None
 
     def test_the_packaged_model(self) -> None:
         """It is compiled, and says how far it was verified."""
@@ -241,7 +259,7 @@ REFUSED: list[tuple[Callable[[], Pipeline], str]] = [
     (
         lambda: fitted(
             Pipeline([
-                ("a", HashingVectorizer(alternate_sign=False)),
+                ("a", HashingVectorizer(n_features=64, alternate_sign=False)),
                 ("b", TfidfTransformer(sublinear_tf=True)),
             ]),
             LogisticRegression(),
@@ -281,6 +299,19 @@ REFUSED: list[tuple[Callable[[], Pipeline], str]] = [
     ),
     (lambda: nowhere(fitted(TfidfVectorizer(), LogisticRegression())), "no number"),
     (lambda: fitted(CountVectorizer(), MultinomialNB(alpha=0, force_alpha=True)), "no number"),
+    (lambda: fitted(CountVectorizer(), MultinomialNB(alpha=0, force_alpha=True), 4), "no number"),
+    (
+        lambda: fitted(TfidfVectorizer(), OneVsRestClassifier(SGDClassifier(loss="modified_huber")), 4),
+        "unusual kind",
+    ),
+    (
+        lambda: fitted(
+            Pipeline([("a", FeatureUnion([("b", CountVectorizer())])), ("c", TfidfTransformer())]),
+            LogisticRegression(),
+        ),
+        "behind a FeatureUnion",
+    ),
+    (lambda: Pipeline([("only", LogisticRegression())]), "no vectorizer"),
 ]
 
 
