@@ -34,7 +34,7 @@ class Embedder:
     """
 
     def __init__(self, embedding: Embedding, hash_ids: Hash, static: StaticVectors | None) -> None:
-        self.width = embedding.mixing.width
+        self.width = len(embedding.mixing.gain)
         self._embedding = embedding
         self._hash = hash_ids
         self._static = static
@@ -96,19 +96,21 @@ class Encoder:
 
 def mix(rows: Floats, mixing: Mixing) -> Floats:
     """The best of several linear layers, centred and scaled."""
-    best = highest(rows @ mixing.weights.T + mixing.bias, mixing.pieces)
-    best -= np.add.reduce(best, axis=1, keepdims=True) / np.float32(mixing.width)
-    spread = np.einsum("ij,ij->i", best, best) / np.float32(mixing.width)
+    pieces = rows @ mixing.weights
+    pieces += mixing.bias
+    best = highest(pieces)
+    width = np.float32(best.shape[1])
+    best -= np.add.reduce(best, axis=1, keepdims=True) / width
+    spread = np.einsum("ij,ij->i", best, best) / width
     best *= ((spread + EPSILON) ** np.float32(-0.5))[:, None]
     best *= mixing.gain
     best += mixing.shift
     return best
 
 
-def highest(rows: Floats, pieces: int) -> Floats:
-    """The maximum over blocks of columns."""
-    width = rows.shape[1] // pieces
-    best = rows[:, :width]
-    for piece in range(1, pieces):
-        best = np.maximum(best, rows[:, piece * width : (piece + 1) * width])
+def highest(pieces: Floats) -> Floats:
+    """The maximum over the first axis, written over its first item."""
+    best: Floats = pieces[0]
+    for piece in pieces[1:]:
+        np.maximum(best, piece, out=best)
     return best

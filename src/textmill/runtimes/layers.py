@@ -48,15 +48,11 @@ class Mixing:
     """A maxout with layer normalisation: the best of several linear layers, centred and scaled."""
 
     weights: Floats
-    """(pieces * width, inputs), all of the first piece first."""
+    """(pieces, inputs, width)"""
     bias: Floats
+    """(pieces, 1, width)"""
     gain: Floats
     shift: Floats
-    pieces: int
-
-    @property
-    def width(self) -> int:
-        return len(self.gain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +90,12 @@ class Scoring:
     """What turns word vectors into the scores of actions.
 
     Attributes:
-        reduce, reduce_bias: the linear layer between the encoder and the states.
-        features: (slots, pieces * hidden, inputs): what a word adds to a state, for each slot that it can fill.
-        missing: (slots, pieces * hidden): what an empty slot adds.
-        output, output_bias: from the hidden layer to the actions, or None where the hidden layer is the scores.
+        reduce, reduce_bias: (inputs, width), the linear layer between the encoder and the states.
+        features: (slots, pieces, width, hidden), what a word adds to a state for each slot that it can fill.
+        missing: (slots, pieces, hidden), what an empty slot adds.
+        bias: (pieces, hidden)
+        output, output_bias: from the hidden layer to the actions, (actions, hidden), or None where the hidden
+            layer is the scores.
     """
 
     reduce: Floats
@@ -105,7 +103,6 @@ class Scoring:
     features: Floats
     missing: Floats
     bias: Floats
-    pieces: int
     output: Floats | None
     output_bias: Floats | None
 
@@ -206,20 +203,17 @@ def _mixing(layers: list[Any]) -> Mixing:
     if [_kind(layer) for layer in layers] != ["maxout", "norm"]:
         raise NotRecognisedError("It has an activation that is no normalised maxout.")
     maxout, norm = layers
-    weights, bias = _array(maxout, "W"), _array(maxout, "b")
     return Mixing(
-        weights=_pieces_first(weights, axis=0),
-        bias=_pieces_first(bias, axis=0),
+        weights=_ordered(_array(maxout, "W"), (1, 2, 0)),
+        bias=_ordered(_array(maxout, "b"), (1, 0))[:, None],
         gain=_array(norm, "G"),
         shift=_array(norm, "b"),
-        pieces=weights.shape[1],
     )
 
 
 def _scoring(model: Any, reduce: Any) -> Scoring:
     lower = model.get_ref("lower")
     _expect("affine", lower)
-    features = _array(lower, "W")
     output = None
     if model.attrs["has_upper"]:
         output = model.get_ref("upper")
@@ -227,22 +221,19 @@ def _scoring(model: Any, reduce: Any) -> Scoring:
     if model.attrs["unseen_classes"]:
         raise NotRecognisedError("Some of its labels were added and never trained.")
     return Scoring(
-        reduce=_array(reduce, "W"),
+        reduce=_ordered(_array(reduce, "W"), (1, 0)),
         reduce_bias=_array(reduce, "b"),
-        features=_pieces_first(features, axis=1),
-        missing=_pieces_first(_array(lower, "pad")[0], axis=1),
-        bias=_pieces_first(_array(lower, "b"), axis=0),
-        pieces=features.shape[2],
+        features=_ordered(_array(lower, "W"), (0, 2, 3, 1)),
+        missing=_ordered(_array(lower, "pad")[0], (0, 2, 1)),
+        bias=_ordered(_array(lower, "b"), (1, 0)),
         output=None if output is None else _array(output, "W"),
         output_bias=None if output is None else _array(output, "b"),
     )
 
 
-def _pieces_first(weights: Floats, axis: int) -> Floats:
-    """Join the axes (hidden, piece) at `axis` so that each piece is one block."""
-    swapped = np.swapaxes(weights, axis, axis + 1)
-    joined = (*swapped.shape[:axis], swapped.shape[axis] * swapped.shape[axis + 1], *swapped.shape[axis + 2 :])
-    return np.ascontiguousarray(swapped).reshape(joined)
+def _ordered(weights: Floats, axes: tuple[int, ...]) -> Floats:
+    """The same weights in another order of axes, and in that order in memory."""
+    return np.ascontiguousarray(weights.transpose(axes))
 
 
 def _array(layer: Any, name: str) -> Floats:

@@ -77,16 +77,14 @@ class Decoder:
     """Finds the entities in encoded rows."""
 
     def __init__(self, scoring: Scoring, actions: Actions) -> None:
-        slots, size, inputs = scoring.features.shape
-        if slots not in SLOTS:
-            raise NotRecognisedError(f"Its states look at {slots} words.")
+        self._slots = len(scoring.features)
+        if self._slots not in SLOTS:
+            raise NotRecognisedError(f"Its states look at {self._slots} words.")
         self._scoring = scoring
         self._actions = actions
-        self._slots = slots
-        self._features = scoring.features.reshape(slots * size, inputs)
-        self._outside = scoring.missing[1:].sum(axis=0) + scoring.bias
+        self._outside = (scoring.missing[1:].sum(axis=0) + scoring.bias)[:, None]
         if scoring.output is not None and scoring.output_bias is not None:
-            self._output = scoring.output[actions.closed]
+            self._output = np.ascontiguousarray(scoring.output[actions.closed].T)
             self._output_bias = scoring.output_bias[actions.closed]
 
     def __call__(self, encoded: Floats, barred: Flags, last: Flags) -> list[Found]:
@@ -97,8 +95,8 @@ class Decoder:
             barred: rows where no entity begins: white space, and rows between texts.
             last: the last row of each text.
         """
-        reduced = encoded @ self._scoring.reduce.T + self._scoring.reduce_bias
-        features = (reduced @ self._features.T).reshape(len(encoded), self._slots, -1)
+        reduced = encoded @ self._scoring.reduce + self._scoring.reduce_bias
+        features = reduced @ self._scoring.features
         chosen = self._choose(features, barred, last)
         starts = np.flatnonzero(chosen != self._actions.out)
         begun = starts[self._actions.begins[chosen[starts]]]
@@ -107,11 +105,11 @@ class Decoder:
 
     def _choose(self, features: Floats, barred: Flags, last: Flags) -> Positions:
         """The best action of each row, were no entity open."""
-        hidden = highest(features[:, 0] + self._outside, self._scoring.pieces)
+        hidden = highest(features[0] + self._outside)
         if self._scoring.output is None:
             scores = hidden[:, self._actions.closed]
         else:
-            scores = hidden @ self._output.T + self._output_bias
+            scores = hidden @ self._output + self._output_bias
         scores[np.ix_(last, self._actions.begins)] = -np.inf
         chosen = scores.argmax(axis=1)
         chosen[barred] = self._actions.out
@@ -143,15 +141,20 @@ class Decoder:
 
     def hidden(self, features: Floats, starts: Positions, at: Positions) -> Floats:
         """The hidden layer at some words, within entities that began at `starts`."""
+        state = features[0][:, at]
         if self._slots == 3:
-            state = features[at, 0] + features[starts, 1] + features[at - 1, 2]
+            state += features[1][:, starts]
+            state += features[2][:, at - 1]
         else:
-            state = features[at, 0].copy()
             for slot in range(1, self._slots):
-                word = starts + slot - 1
-                inside = (word < at)[:, None]
-                state += np.where(inside, features[np.minimum(word, at), slot], self._scoring.missing[slot])
-        return highest(state + self._scoring.bias, self._scoring.pieces)
+                state += self._word(features[slot], slot, starts + slot - 1, at)
+        state += self._scoring.bias[:, None]
+        return highest(state)
+
+    def _word(self, features: Floats, slot: int, word: Positions, at: Positions) -> Floats:
+        """What one of the entity's first words adds to the state, where it lies before the next word."""
+        inside = (word < at)[:, None]
+        return np.where(inside, features[:, np.minimum(word, at)], self._scoring.missing[slot][:, None])
 
 
 class Following:

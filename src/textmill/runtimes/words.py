@@ -1,8 +1,8 @@
 """The words of texts as rows of one table, remembered from text to text.
 
 spaCy's tokeniser handles each run of characters between white space by itself, except that its special cases may
-match across white space. So a piece of text that was tokenised once need not be tokenised again; a text in which
-a special case could reach from one piece into the next is tokenised as a whole.
+match across white space. So a piece of text that was tokenised once need not be tokenised again; pieces are
+tokenised together where a special case could reach from one into the next.
 """
 
 from __future__ import annotations
@@ -87,15 +87,21 @@ class SpecialCases:
         self._heads.clear()
         self._tails.clear()
 
-    def may_reach(self, pieces: Sequence[str]) -> bool:
-        """Whether one could match across two of these pieces; all of them were added before."""
+    def join(self, pieces: list[str]) -> list[str]:
+        """Join neighbours of which a special case could match across; all of them were added before."""
         heads, tails = self._heads, self._tails
-        for index, piece in enumerate(pieces):
-            if piece in heads and index and pieces[index - 1] in tails:
-                pair = tails[pieces[index - 1]], heads[piece]
-                if ANY in pair or pair in self._pairs:
-                    return True
-        return False
+        reached = [
+            index
+            for index, piece in enumerate(pieces)
+            if piece in heads and index and pieces[index - 1] in tails and self._meet(pieces[index - 1], piece)
+        ]
+        for index in reversed(reached):
+            pieces[index - 1 : index + 1] = ["".join(pieces[index - 1 : index + 1])]
+        return pieces
+
+    def _meet(self, left: str, right: str) -> bool:
+        pair = self._tails[left], self._heads[right]
+        return ANY in pair or pair in self._pairs
 
 
 class Words:
@@ -126,13 +132,13 @@ class Words:
         self._forget_passing()
         split = [PIECE.findall(text) for text in texts]
         self._learn(set(chain.from_iterable(split)))
-        whole = [["".join(pieces)] if self._special.may_reach(pieces) else pieces for pieces in split]
-        self._learn(set(chain.from_iterable(whole)))
-        return [list(chain.from_iterable(map(self._rows.__getitem__, pieces))) for pieces in whole]
+        joined = [self._special.join(pieces) for pieces in split]
+        self._learn(set(chain.from_iterable(joined)))
+        return [list(chain.from_iterable(map(self._rows.__getitem__, pieces))) for pieces in joined]
 
     def _learn(self, wanted: set[str]) -> None:
         """Give rows to all these pieces."""
-        missing = wanted - self._rows.keys()
+        missing = wanted.difference(self._rows)
         if not missing:
             return
         pieces = self._tokenise(missing)
