@@ -34,6 +34,8 @@ class ModelSpec:
         allow_version_mismatch: load although another version of the library wrote it.
         sentences: spaCy only: `parser` also runs the parser, since an entity may not cross the sentence
             starts it sets; `none` skips it, which is several times faster.
+        runtime: `native` lets the library compute, `compiled` insists on the faster implementation, and `auto`
+            takes it where it fits the model and gives the same answers.
     """
 
     name: str
@@ -42,6 +44,7 @@ class ModelSpec:
     trust: bool = False
     allow_version_mismatch: bool = False
     sentences: Literal["none", "parser"] = "none"
+    runtime: Literal["auto", "compiled", "native"] = "auto"
 
 
 @dataclass(frozen=True, slots=True)

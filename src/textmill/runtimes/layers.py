@@ -158,7 +158,9 @@ def _parts(embedder: list[Any]) -> tuple[Embedding, Any]:
         case kinds:
             raise NotRecognisedError(f"Its embedder has the layers {', '.join(kinds)}, in an unknown order.")
     columns = tuple(features.attrs["columns"])
-    return Embedding(tuple(_tables(tables, columns)), projection, _mixing(list(_flat(mixing.layers[0])))), encode
+    return Embedding(
+        tuple(_tables(tables, columns)), projection, _mixing(list(_flat(mixing.layers[0])))
+    ), encode
 
 
 def _with_vectors(both: Any) -> tuple[Any, Any, Floats]:

@@ -45,11 +45,11 @@ class CompiledRecogniser:
         """The entities of each text; no text may be longer than the pipeline's `max_length`."""
         return [spans for group in _groups(self.words.rows(texts)) for spans in self._spans(group)]
 
-    def encoded(self, text: str) -> Floats:
-        """The vectors of a text's tokens in their context, to be compared with spaCy's."""
+    def vectors(self, text: str) -> Floats:
+        """The vectors of a text's words that the actions depend on, to be compared with spaCy's."""
         halo = [0] * self._encoder.halo
         (rows,) = self.words.rows([text])
-        return self._encoder(self.words.vectors[halo + rows + halo])
+        return self._decoder.reduce(self._encoder(self.words.vectors[halo + rows + halo]))
 
     def _spans(self, texts: list[list[int]]) -> list[list[Span]]:
         """The entities of texts that are given as rows of words."""
@@ -164,9 +164,13 @@ def _upstream(nlp: Language, name: str, model: Any) -> Any | None:
     others = [other for other in nlp.pipe_names if other != name]
     if upstream is None and not others:
         return None
-    embedders = [other for other in others if upstream in {"*", other} and type(nlp.get_pipe(other)) is Tok2Vec]
+    embedders = [
+        other for other in others if upstream in {"*", other} and type(nlp.get_pipe(other)) is Tok2Vec
+    ]
     if len(others) != 1 or embedders != others or nlp.pipe_names[-1] != name:
-        raise NotRecognisedError(f"Other components run beside the recogniser: {', '.join(others) or 'none'}.")
+        raise NotRecognisedError(
+            f"Other components run beside the recogniser: {', '.join(others) or 'none'}."
+        )
     return nlp.get_pipe(embedders[0]).model
 
 

@@ -11,7 +11,7 @@ import importlib.util
 import json
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,8 +20,9 @@ from spacy.language import Language
 from spacy.util import get_package_path, is_compatible_version, load_config
 
 from textmill.errors import ModelInvalidError, ModelNotFoundError, ModelVersionError
-from textmill.runtimes.base import Inspection, ModelInfo, ModelSpec, Quality, Span
+from textmill.runtimes.base import Inspection, ModelInfo, ModelSpec, Quality, Runtime, Span
 from textmill.runtimes.digest import digest, size
+from textmill.runtimes.entity_verification import fastest
 from textmill.runtimes.windows import windows
 
 RECOGNISERS = frozenset({"ner", "beam_ner"})
@@ -106,8 +107,8 @@ class Place:
         return {name: set(_upstreams(part)) for name, part in config.get("components", {}).items()}
 
 
-def load(spec: ModelSpec) -> SpacyRuntime:
-    """Load a pipeline without the components that cannot change its entities.
+def load(spec: ModelSpec) -> Runtime:
+    """Load a pipeline without the components that cannot change its entities, compiled where that is possible.
 
     Raises:
         ModelError: it cannot be served, and why.
@@ -127,7 +128,19 @@ def load(spec: ModelSpec) -> SpacyRuntime:
             f"spaCy cannot load {spec.path} ({type(error).__name__}). Is everything installed that its "
             f"components need? They are: {', '.join(place.factories.values())}."
         ) from error
-    return SpacyRuntime(nlp, _info(nlp, place, kept, left_out, spec.sentences))
+    native = SpacyRuntime(nlp, _info(nlp, place, kept, left_out, spec.sentences))
+    return native if spec.runtime == "native" else _fastest(native, spec)
+
+
+def _fastest(native: SpacyRuntime, spec: ModelSpec) -> Runtime:
+    """The compiled runtime, or the native one with the reason on its card."""
+    nlp = native.nlp
+    recogniser = next(name for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory in RECOGNISERS)
+    found = fastest(native, nlp, recogniser, native.window, spec)
+    if isinstance(found, str):
+        native.info = replace(native.info, runtime_reason=f"spaCy's own code computes. {found}")
+        return native
+    return found
 
 
 def find(path: str) -> Place:

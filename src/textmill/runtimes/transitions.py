@@ -95,13 +95,16 @@ class Decoder:
             barred: rows where no entity begins: white space, and rows between texts.
             last: the last row of each text.
         """
-        reduced = encoded @ self._scoring.reduce + self._scoring.reduce_bias
-        features = reduced @ self._scoring.features
+        features = self.reduce(encoded) @ self._scoring.features
         chosen = self._choose(features, barred, last)
         starts = np.flatnonzero(chosen != self._actions.out)
         begun = starts[self._actions.begins[chosen[starts]]]
         following = Following(self, features, last, chosen)
         return list(self._disjoint(starts, chosen, dict(following.ends(begun, TOGETHER)), following))
+
+    def reduce(self, encoded: Floats) -> Floats:
+        """What the actions see of each row."""
+        return encoded @ self._scoring.reduce + self._scoring.reduce_bias
 
     def _choose(self, features: Floats, barred: Flags, last: Flags) -> Positions:
         """The best action of each row, were no entity open."""

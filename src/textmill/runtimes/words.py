@@ -93,7 +93,10 @@ class SpecialCases:
         reached = [
             index
             for index, piece in enumerate(pieces)
-            if piece in heads and index and pieces[index - 1] in tails and self._meet(pieces[index - 1], piece)
+            if piece in heads
+            and index
+            and pieces[index - 1] in tails
+            and self._meet(pieces[index - 1], piece)
         ]
         for index in reversed(reached):
             pieces[index - 1 : index + 1] = ["".join(pieces[index - 1 : index + 1])]
