@@ -34,8 +34,8 @@ class ModelSpec:
         allow_version_mismatch: load although another version of the library wrote it.
         sentences: spaCy only: `parser` also runs the parser, since an entity may not cross the sentence
             starts it sets; `none` skips it, which is several times faster.
-        runtime: `native` lets the library compute, `compiled` insists on the faster implementation, and `auto`
-            takes it where it fits the model and gives the same answers.
+        runtime: `native` lets the library compute, `compiled` insists on the faster implementation, and
+            `auto` takes it where it fits the model and gives the same answers.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """spaCy's convolutional encoder in numpy: words to vectors, then vectors in their context.
 
-Texts lie behind one another, with `halo` rows of zeros before, between and after them. Those rows take part in
-the layers, as they do in spaCy. Each layer needs its neighbours and so gives fewer rows than it gets: what is
+Texts lie behind one another, with `halo` rows of zeros before, between and after them. Those rows take part
+in the layers, as they do in spaCy. Each layer needs neighbours and so gives fewer rows than it gets: what is
 left in the end is exactly what was asked for.
 """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from spacy.language import Language
@@ -44,7 +44,7 @@ class Verification:
 def fastest(native: Runtime, nlp: Language, name: str, window: int, spec: ModelSpec) -> Runtime | str:
     """A compiled runtime in place of the native one, or the reason why there is none.
 
-    The components that the compiled one replaces are then taken out of the pipeline, to give back their memory.
+    The components that it replaces are then taken out of the pipeline, to give back their memory.
 
     Raises:
         ModelInvalidError: there is none, though the settings ask for it.
@@ -82,7 +82,8 @@ def verify(native: Runtime, compiled: Runtime, texts: Sequence[str]) -> Verifica
 
 def largest_difference(nlp: Language, name: str, recogniser: CompiledRecogniser) -> float:
     """How far the vectors of words lie apart from spaCy's, at most, in a sample of the texts."""
-    network = nlp.get_pipe(name).model.get_ref("tok2vec")
+    recogniser_pipe: Any = nlp.get_pipe(name)
+    network = recogniser_pipe.model.get_ref("tok2vec")
     largest = 0.0
     with nlp.memory_zone():
         for text in list(verification_texts())[::SAMPLE]:
@@ -97,8 +98,8 @@ def largest_difference(nlp: Language, name: str, recogniser: CompiledRecogniser)
 def describe(info: ModelInfo, result: Verification) -> ModelInfo:
     """The model card of a runtime that was verified."""
     reason = (
-        f"Its entities equal spaCy's own on all {result.texts} verification texts; the vectors of words differ "
-        f"by at most {result.largest:.0e}."
+        f"Its entities equal spaCy's own on all {result.texts} verification texts; the vectors of words "
+        f"differ by at most {result.largest:.0e}."
     )
     return replace(info, runtime="compiled", runtime_reason=reason)
 
@@ -111,6 +112,6 @@ def _difference(text: str, expected: Sequence[Span], found: Sequence[Span]) -> s
 def _refused(reason: str, spec: ModelSpec) -> str:
     if spec.runtime == "compiled":
         raise ModelInvalidError(
-            f"The model {spec.name!r} cannot be compiled. {reason} Set runtime = 'auto' to let spaCy compute it."
+            f"The model {spec.name!r} cannot be compiled. {reason} Set runtime = 'auto' to let spaCy compute."
         )
     return reason

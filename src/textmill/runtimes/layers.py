@@ -1,7 +1,8 @@
 """Read a spaCy recogniser's network, layer by layer, into plain arrays.
 
-A layer is recognised by the function that computes it, not by its name, so a patched or foreign layer is refused.
-Weights are copied into the order in which they are used: pieces of a maxout as contiguous blocks.
+A layer is recognised by the function that computes it, not by its name, so a patched or foreign layer is
+refused. Weights are copied into the order in which they are used: each piece of a maxout is one block, small
+enough that BLAS multiplies it without packing when a text is short.
 """
 
 from __future__ import annotations

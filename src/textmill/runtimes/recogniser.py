@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from itertools import accumulate, chain
 from typing import Any
 
 import numpy as np
-from spacy.attrs import IDS, IS_SPACE, LENGTH, ORTH, SPACY
+from spacy.attrs import IDS, IS_SPACE, LENGTH, SPACY
 from spacy.language import Language
 from spacy.pipeline.ner import EntityRecognizer
 from spacy.pipeline.tok2vec import Tok2Vec
@@ -20,7 +19,7 @@ from spacy.tokenizer import Tokenizer
 from spacy.vectors import Mode, Vectors
 
 from textmill.runtimes.base import ModelInfo, Span
-from textmill.runtimes.encoder import Embedder, Encoder, StaticVectors
+from textmill.runtimes.encoder import Embedder, Encoder, Ids, StaticVectors
 from textmill.runtimes.layers import Floats, Network, NotRecognisedError, listens, read
 from textmill.runtimes.transitions import Decoder, read_actions
 from textmill.runtimes.windows import windows
@@ -115,7 +114,7 @@ def compile_recogniser(nlp: Language, name: str = "ner") -> CompiledRecogniser:
     Raises:
         NotRecognisedError: it is not one that can be compiled, and why.
     """
-    recogniser = nlp.get_pipe(name)
+    recogniser: Any = nlp.get_pipe(name)
     if type(recogniser) is not EntityRecognizer or recogniser.cfg["beam_width"] != 1:
         raise NotRecognisedError(f"The component {name!r} is no greedy recogniser of spaCy's own.")
     if recogniser.cfg["multitasks"]:
@@ -144,7 +143,7 @@ class PieceTokeniser:
 
     def _piece(self, text: str) -> Piece:
         tokens = self._nlp.make_doc(text)
-        values = tokens.to_array(self._attributes + self._measures)
+        values: Ids = tokens.to_array(self._attributes + self._measures)  # type: ignore[assignment]  # uint64
         split = len(self._attributes)
         return Piece(text, values[:, :split], values[:, split:], tokens[0].text, tokens[-1].text)
 
@@ -164,14 +163,13 @@ def _upstream(nlp: Language, name: str, model: Any) -> Any | None:
     others = [other for other in nlp.pipe_names if other != name]
     if upstream is None and not others:
         return None
-    embedders = [
-        other for other in others if upstream in {"*", other} and type(nlp.get_pipe(other)) is Tok2Vec
-    ]
-    if len(others) != 1 or embedders != others or nlp.pipe_names[-1] != name:
-        raise NotRecognisedError(
-            f"Other components run beside the recogniser: {', '.join(others) or 'none'}."
-        )
-    return nlp.get_pipe(embedders[0]).model
+    if upstream is not None and len(others) == 1 and nlp.pipe_names[-1] == name:
+        embedder: Any = nlp.get_pipe(others[0])
+        if type(embedder) is Tok2Vec and upstream in {"*", others[0]}:
+            return embedder.model
+    if not others:
+        raise NotRecognisedError("It listens to an embedder that is not in the pipeline.")
+    raise NotRecognisedError(f"Other components run beside the recogniser: {', '.join(others)}.")
 
 
 def _static(nlp: Language, network: Network) -> StaticVectors | None:

@@ -108,7 +108,7 @@ class Place:
 
 
 def load(spec: ModelSpec) -> Runtime:
-    """Load a pipeline without the components that cannot change its entities, compiled where that is possible.
+    """Load a pipeline without the components that cannot change its entities; compiled, where possible.
 
     Raises:
         ModelError: it cannot be served, and why.

@@ -1,7 +1,7 @@
 """spaCy's greedy transition system for entities (BILUO), in numpy.
 
-Outside an entity the next action depends on the word alone, so all words are scored at once. Inside, it depends
-on where the entity began: all entities that could begin somewhere are followed together, a word at a time.
+Outside an entity the next action depends on the word alone, so all words are scored at once. Inside, it
+depends on where the entity began: all that could begin somewhere are followed together, a word at a time.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ Positions: TypeAlias = NDArray[np.intp]
 Found: TypeAlias = tuple[int, int, str]
 """An entity: its first row, the row after its last, and its label."""
 
-SLOTS = (3, 6)
-"""How many words a state can look at: the next one, and some of the open entity."""
+FEW, MANY = 3, 6
+"""How many words a state looks at: the next one, the entity's first and its last; or its first five."""
 TOGETHER = 8
 """Words that possible entities are followed for before it is known whether they begin at all."""
 
@@ -33,7 +33,7 @@ class Actions:
 
     Attributes:
         closed: the columns that are allowed outside an entity, in the model's order.
-        begins, is_out: among the closed ones, those that begin a longer entity, and the one that does nothing.
+        begins, out: among the closed ones, those that begin a longer entity, and the one that does nothing.
         labels: the label of each closed action.
         inside, last: for each closed action that begins an entity, the columns that go on and that end it.
     """
@@ -78,7 +78,7 @@ class Decoder:
 
     def __init__(self, scoring: Scoring, actions: Actions) -> None:
         self._slots = len(scoring.features)
-        if self._slots not in SLOTS:
+        if self._slots not in {FEW, MANY}:
             raise NotRecognisedError(f"Its states look at {self._slots} words.")
         self._scoring = scoring
         self._actions = actions
@@ -114,7 +114,7 @@ class Decoder:
         else:
             scores = hidden @ self._output + self._output_bias
         scores[np.ix_(last, self._actions.begins)] = -np.inf
-        chosen = scores.argmax(axis=1)
+        chosen: Positions = scores.argmax(axis=1)
         chosen[barred] = self._actions.out
         return chosen
 
@@ -145,7 +145,7 @@ class Decoder:
     def hidden(self, features: Floats, starts: Positions, at: Positions) -> Floats:
         """The hidden layer at some words, within entities that began at `starts`."""
         state = features[0][:, at]
-        if self._slots == 3:
+        if self._slots == FEW:
             state += features[1][:, starts]
             state += features[2][:, at - 1]
         else:

@@ -1,14 +1,14 @@
 """The words of texts as rows of one table, remembered from text to text.
 
-spaCy's tokeniser handles each run of characters between white space by itself, except that its special cases may
-match across white space. So a piece of text that was tokenised once need not be tokenised again; pieces are
-tokenised together where a special case could reach from one into the next.
+spaCy's tokeniser handles each run of characters between white space by itself, except that its special cases
+may match across white space. So a piece of text that was tokenised once need not be tokenised again; pieces
+are tokenised together where a special case could reach from one into the next.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import TypeAlias
