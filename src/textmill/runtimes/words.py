@@ -124,7 +124,10 @@ class Words:
         self._embedder = embedder
         self._special = special
         self._capacity = capacity
-        self._clear(capacity)
+        self._rows: dict[str, range] = {}
+        self._passing: list[str] = []
+        self._used = 1
+        self._allocate(capacity)
 
     def __len__(self) -> int:
         """How many rows are in use."""
@@ -173,14 +176,19 @@ class Words:
 
     def _clear(self, capacity: int) -> None:
         """Forget everything, and make room for so many rows."""
+        if capacity != len(self.vectors):
+            self._allocate(capacity)
+        self._rows.clear()
+        self._passing.clear()
+        self._special.clear()
+        self._used = 1
+
+    def _allocate(self, capacity: int) -> None:
+        """Make tables of this size, with the row of padding in them."""
         self.vectors: Floats = np.zeros((capacity, self._embedder.width), np.float32)
         self.lengths: Counts = np.zeros(capacity, np.int64)
         self.advances: Counts = np.zeros(capacity, np.int64)
         self.spaces: NDArray[np.bool_] = np.ones(capacity, np.bool_)
-        self._rows: dict[str, range] = {}
-        self._passing: list[str] = []
-        self._special.clear()
-        self._used = 1
 
 
 def _tokens(pieces: Iterable[Piece]) -> int:
