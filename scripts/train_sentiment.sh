@@ -9,5 +9,6 @@ exec .venv/bin/python -m textmill train \
     --task sentiment --language en --force \
     --description "Sentiment of English reviews: positive or negative. A linear model of words and word pairs." \
     --source "Large Movie Review Dataset (Maas et al. 2011), Stanford Sentiment Treebank, binary sentences (Socher et al. 2013), Multi-Domain Sentiment Dataset (Blitzer et al. 2007)" \
+    --note "Short negated sentences, such as 'not bad', are often answered wrongly, some of them confidently." \
     --licence "Apache-2.0 for the weights; the Multi-Domain Sentiment Dataset they were also trained on is offered for research use" \
     --out src/textmill/models/sentiment.textmill

@@ -46,6 +46,9 @@ class FakeExecutor:
         self.entered = threading.Event()
         self.loads = 0
         self.broken_loads = 0
+        self.bytes: int | None = None
+        self.looks = 0
+        self.twins: list[FakeExecutor] = []
         self._alive = False
 
     def load(self) -> ModelInfo:
@@ -76,6 +79,14 @@ class FakeExecutor:
 
     def close(self) -> None:
         self._alive = False
+
+    def resident(self) -> int | None:
+        self.looks += 1
+        return self.bytes
+
+    def twin(self) -> FakeExecutor:
+        self.twins.append(FakeExecutor())
+        return self.twins[-1]
 
     def kill(self) -> None:
         """What SIGKILL does to a worker process."""

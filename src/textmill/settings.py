@@ -89,6 +89,8 @@ class EngineSettings(Group):
     """How long an accepted call may take; a caller can shorten it with X-Request-Timeout."""
     stuck_seconds: Seconds = 60.0
     """A batch that runs longer is taken for stuck: its process is replaced, and liveness fails meanwhile."""
+    worker_growth: Annotated[float, Field(gt=0)] = 0.1
+    """By how much a model's process may grow over its settled size before a fresh one takes over."""
 
 
 class ModelSettings(Group):

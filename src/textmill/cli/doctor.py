@@ -43,6 +43,9 @@ def doctor(
     """Check versions, CPUs, planned threads, and that every configured model loads.
 
     Exit code 1 when something would not work.
+
+    Example:
+      textmill doctor --config textmill.toml
     """
     settings = Settings.load(config)
     findings = [*_versions(), *_cpus(settings), _server(settings)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from textmill.cli import reports
+from textmill.engine.threads import thread_environment
 from textmill.errors import ConfigurationError
 from textmill.runtimes.base import Quality
 from textmill.training.data import LabelledTexts, read_labelled, split
@@ -39,6 +41,7 @@ def train(  # noqa: PLR0913 - one parameter for each flag
     source: Annotated[str, typer.Option(help="For the model card: where the texts come from.")] = "",
     licence: Annotated[str, typer.Option(help="For the model card: under which terms it may be used.")] = "",
     language: Annotated[str, typer.Option(help="For the model card, such as en.")] = "",
+    note: Annotated[list[str] | None, typer.Option(help="For the model card; repeat it.")] = None,
     force: Annotated[bool, typer.Option(help="Overwrite the file.")] = False,
 ) -> None:
     """Train a text classifier, measure it on texts held out, and store it with its model card.
@@ -50,6 +53,8 @@ def train(  # noqa: PLR0913 - one parameter for each flag
       textmill serve --model reviews=reviews.textmill
     """
     _check_out(out, force=force)
+    # One native thread: sums in another order end in slightly different weights, and so in other answers.
+    os.environ.update(thread_environment(1, {}))
     rows = _read(data)
     tests = [read_labelled(path) for path in test or []]
     from textmill.runtimes import plain
@@ -74,6 +79,7 @@ def train(  # noqa: PLR0913 - one parameter for each flag
         created=dt.datetime.now(tz=dt.UTC).date().isoformat(),
         trained_with=plain.trained_here(),
         quality=tuple(_quality(title, report) for title, report in measured),
+        notes=tuple(note or ()),
     )
     _notice_slow(out, final)
     fitting.store(final, out, card)

@@ -54,7 +54,14 @@ class Poisoned:
     error: str
 
 
-Event: TypeAlias = StateChanged | BatchDone | Shed | Expired | Poisoned
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """A worker that had grown was replaced by a fresh one."""
+
+    model: str
+
+
+Event: TypeAlias = StateChanged | BatchDone | Shed | Expired | Poisoned | Renewed
 Listener: TypeAlias = Callable[[Event], None]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, Protocol
 
 from textmill.engine.wire import Failed, Loaded, Raised, Ran
@@ -48,6 +50,14 @@ class Executor(Protocol):
         """Give everything back."""
         ...
 
+    def resident(self) -> int | None:
+        """Bytes in memory of the worker's own process; None where it has none, or they are not known."""
+        ...
+
+    def twin(self) -> Executor:
+        """Another one for the same model, not loaded yet."""
+        ...
+
 
 class LocalExecutor:
     """Computes in the calling thread; one at a time, unless the runtime can do more."""
@@ -82,6 +92,12 @@ class LocalExecutor:
 
     def close(self) -> None:
         self._runtime = None
+
+    def resident(self) -> None:
+        return None
+
+    def twin(self) -> LocalExecutor:
+        return LocalExecutor(self._spec)
 
 
 class ProcessExecutor:
@@ -132,6 +148,16 @@ class ProcessExecutor:
             self._child.kill()
             self._child.wait()
             self._child = None
+
+    def resident(self) -> int | None:
+        try:
+            pages = Path(f"/proc/{self.pid}/statm").read_text("ascii").split()[1]
+        except (OSError, IndexError):  # gone, or no Linux
+            return None
+        return int(pages) * resource.getpagesize()
+
+    def twin(self) -> ProcessExecutor:
+        return ProcessExecutor(self._spec, stuck_seconds=self._stuck_seconds)
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from textmill.engine.calls import Call, Item, Outcome, items_of
@@ -16,6 +16,7 @@ from textmill.engine.events import (
     Expired,
     Listener,
     Poisoned,
+    Renewed,
     Shed,
     State,
     StateChanged,
@@ -25,6 +26,7 @@ from textmill.engine.executors import BatchError, Executor, WorkerLostError
 from textmill.engine.placement import Place, Placed, check_golden, place
 from textmill.engine.policy import Backlog, Bounds, Pace, backoff, halves, refuse, retry_after
 from textmill.engine.queue import Queue
+from textmill.engine.renewal import LOOK_SECONDS, Growth, Successor
 from textmill.errors import (
     DeadlineExceededError,
     ModelError,
@@ -54,6 +56,7 @@ class LaneOptions:
     wait_seconds: float = 0.0
     stuck_seconds: float = 60.0
     place: Place | Literal["auto"] = "auto"
+    growth: float = 0.1
 
 
 def place_by_measure(spec: ModelSpec, options: LaneOptions) -> Placed:
@@ -92,6 +95,9 @@ class Lane:
         self._running = Backlog(0, 0)
         self._busy_since: float | None = None
         self._closing = False
+        self._growth = Growth(options.growth)
+        self._successor: Successor | None = None
+        self._looked = 0.0
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._supervise, name=f"textmill-{spec.name}", daemon=True)
 
@@ -210,8 +216,9 @@ class Lane:
                 self._loop()
             except Exception:
                 logger.exception("The loop of model %r failed and starts again.", self.spec.name)
-        if self._placed:
-            self._placed.executor.close()
+        for owner in (self._placed and self._placed.executor, self._successor):
+            if owner:
+                owner.close()
 
     def _load(self) -> bool:
         """Load the model for the first time; a worker that dies meanwhile is tried again."""
@@ -237,6 +244,7 @@ class Lane:
             if not self._worker_alive():
                 self._recover()
                 continue
+            self._renew()
             batch = self._next_batch()
             if batch:
                 self._compute(batch)
@@ -327,6 +335,23 @@ class Lane:
                 again.append(item)
         with self._changed:
             self._queue.put_back(again)
+
+    def _renew(self) -> None:
+        """Let a fresh worker take over from one that has grown."""
+        if self._placed is None or self._clock() - self._looked < LOOK_SECONDS:
+            return
+        self._looked = self._clock()
+        if self._successor is None:
+            resident = self._placed.executor.resident()
+            if resident is not None and self._growth.exceeded(resident):
+                self._successor = Successor(self._placed.executor.twin(), self._placed.golden)
+        elif self._successor.done:
+            fresh, self._successor = self._successor.take(), None
+            self._growth = Growth(self._options.growth)
+            if fresh is not None:
+                self._placed.executor.close()
+                self._placed = replace(self._placed, executor=fresh)
+                self._tell(Renewed(self.spec.name))
 
     def _recover(self) -> None:
         """Replace a lost worker, however long it takes; its answers must be the old ones."""

@@ -5,6 +5,7 @@ Started as `python -m textmill.engine.worker DESCRIPTOR` with the descriptor of 
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from multiprocessing.connection import Connection
@@ -15,9 +16,13 @@ from textmill.errors import TextmillError
 from textmill.runtimes.base import ModelSpec, Runtime
 from textmill.runtimes.registry import load
 
+NICENESS = 5
+"""Below the web processes, so that health checks and refusals are answered while all CPUs compute."""
+
 
 def main(descriptor: int) -> None:
     """Serve one engine until its end of the socket closes."""
+    os.nice(NICENESS)
     # Ctrl-C and SIGTERM reach the whole process group; the engine drains and then closes the socket.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)

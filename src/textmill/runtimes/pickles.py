@@ -11,28 +11,17 @@ import gzip
 import io
 import lzma
 import pickle
+import re
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-KNOWN = ("sklearn.", "numpy", "scipy.", "joblib.numpy_pickle", "collections.", "_codecs.encode")
-"""Where a scikit-learn model's own parts come from."""
-HARMLESS = frozenset({
-    "builtins.dict",
-    "builtins.float",
-    "builtins.frozenset",
-    "builtins.int",
-    "builtins.list",
-    "builtins.object",
-    "builtins.set",
-    "builtins.slice",
-    "builtins.str",
-    "builtins.tuple",
-    "collections.OrderedDict",
-    "collections.defaultdict",
-    "copyreg._reconstructor",
-})
+DTYPE = re.compile(r"(?P<kind>[biufcSU])(?P<width>[0-9]{1,9})|(?P<object>O)8?")
+"""The codes of dtypes that are followed: numbers, bytes, text and objects."""
+DTYPE_VERSION = 3
+HOLDS_OBJECTS = 1
+"""The bit of a dtype's flags that makes joblib read a pickle instead of bytes."""
 MAX_BYTES = 1 << 31
 """No more than this is unpacked from a compressed file."""
 
@@ -62,11 +51,6 @@ def names(path: Path) -> list[str]:
         except Exception as error:
             raise UnreadablePickleError(f"{type(error).__name__} after {len(reader.asked)} names") from error
     return sorted(reader.asked)
-
-
-def unusual(found: list[str]) -> list[str]:
-    """The names that no scikit-learn model needs: look at these before you trust the file."""
-    return [name for name in found if name not in HARMLESS and not name.startswith(KNOWN)]
 
 
 def _opened(raw: BinaryIO) -> Any:
@@ -108,19 +92,37 @@ class _Inert:
 
 
 class _Array(_Inert):
-    """Stands for joblib's note that the bytes of an array follow."""
+    """Stands for joblib's note that the bytes of an array follow; joblib writes it without arguments."""
+
+    def __init__(self, *arguments: Any) -> None:
+        if arguments:
+            raise ValueError("An array's note with arguments has facts that its state does not.")
 
     def __setstate__(self, state: Any) -> None:
         self.state = state
 
 
 class _Type(_Inert):
-    """Stands for a numpy dtype: how many bytes an element has, and whether elements are pickles again."""
+    """Stands for a numpy dtype: how many bytes an element has, and whether elements are pickles again.
 
-    def __init__(self, code: str = "V0", *_: Any) -> None:
-        self.objects = "O" in str(code)
-        digits = "".join(letter for letter in str(code) if letter.isdigit())
-        self.width = int(digits or 1) * (4 if str(code).startswith("U") else 1)
+    Only the kinds that models are made of, as numpy writes them. Any other could have another width than it
+    seems to have, and the reader would take an array's bytes for instructions, or instructions for bytes.
+    """
+
+    def __init__(self, code: str, *_: Any) -> None:
+        found = DTYPE.fullmatch(code)
+        if not found:
+            raise ValueError("An unusual dtype.")
+        self.kind = found["kind"] or "O"
+        self.width = int(found["width"] or 1) * (4 if self.kind == "U" else 1)
+
+    def __setstate__(self, state: Any) -> None:
+        version, _order, *described, width, _alignment, flags = state
+        usual = width == self.width if self.kind in "SU" else width == -1
+        objects = self.kind == "O"
+        known = version == DTYPE_VERSION and described == [None] * 3
+        if not known or not usual or bool(flags & HOLDS_OBJECTS) != objects:
+            raise ValueError("An unusual dtype.")
 
 
 STAND_INS: dict[str, type[_Inert]] = {"joblib.numpy_pickle.NumpyArrayWrapper": _Array, "numpy.dtype": _Type}
@@ -134,9 +136,10 @@ class _Reader(_Base):  # type: ignore[misc]  # typeshed does not know the readab
 
     dispatch = _Base.dispatch.copy()
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, *, arrays: bool = True) -> None:
         super().__init__(stream)
         self.stream = stream
+        self.arrays = arrays
         self.asked: set[str] = set()
 
     def find_class(self, module: str, name: str) -> type[_Inert]:
@@ -149,7 +152,7 @@ class _Reader(_Base):  # type: ignore[misc]  # typeshed does not know the readab
 
     def load_build(self) -> None:
         super().load_build()
-        if isinstance(self.stack[-1], _Array):
+        if self.arrays and isinstance(self.stack[-1], _Array):
             self._skip(self.stack[-1].state)
 
     dispatch[pickle.BUILD[0]] = load_build
@@ -157,8 +160,8 @@ class _Reader(_Base):  # type: ignore[misc]  # typeshed does not know the readab
     def _skip(self, state: dict[str, Any]) -> None:
         """Step over an array's bytes, as joblib's own reader would read them."""
         kind: _Type = state["dtype"]
-        if kind.objects:
-            inner = _Reader(self.stream)
+        if kind.kind == "O":
+            inner = _Reader(self.stream, arrays=False)  # joblib reads it as a plain pickle
             inner.load()
             self.asked |= inner.asked
             return

@@ -16,8 +16,11 @@ Kind: TypeAlias = Literal["sklearn", "spacy"]
 
 SUFFIXES = (".skops", ".textmill", ".joblib", ".pkl", ".pickle")
 
+PIPELINE = "en_core_web_sm"
+ACCEPTED = f"a file ({', '.join(SUFFIXES)}), a spaCy pipeline's folder or the name of an installed package"
+
 DEFAULT_MODELS: Mapping[str, ModelSpec] = {
-    "entities": ModelSpec("entities", "en_core_web_sm"),
+    "entities": ModelSpec("entities", PIPELINE),
     "sentiment": ModelSpec("sentiment", str(files("textmill") / "models" / "sentiment.textmill")),
 }
 """What is served when nothing is configured."""
@@ -81,7 +84,15 @@ def is_heavy(spec: ModelSpec) -> bool:
 
 
 def _kind(spec: ModelSpec) -> Kind:
-    path = Path(spec.path)
+    try:
+        return _kind_at(Path(spec.path), spec)
+    except OSError as error:  # a path that is too long, a folder that may not be entered
+        raise ModelNotFoundError(
+            f"The path of model {spec.name!r} cannot be looked at: {error.strerror}. Give another one."
+        ) from error
+
+
+def _kind_at(path: Path, spec: ModelSpec) -> Kind:
     if path.is_dir():
         if (path / "config.cfg").is_file():
             return "spacy"
@@ -89,30 +100,31 @@ def _kind(spec: ModelSpec) -> Kind:
     if path.is_file():
         if path.suffix in SUFFIXES:
             return "sklearn"
-        raise ModelInvalidError(
-            f"{path} has no known suffix. Known are {', '.join(SUFFIXES)}, and folders of spaCy pipelines."
-        )
+        raise ModelInvalidError(f"{path} has no known suffix. Give {ACCEPTED}.")
     if _is_package(spec.path):
         return "spacy"
     raise ModelNotFoundError(f"There is no model at {spec.path!r} (model {spec.name!r}).{_hint(path)}")
 
 
 def _is_package(name: str) -> bool:
-    """Whether it names an installed spaCy pipeline, or the one that is looked up under another name."""
+    """Whether it names an installed package, or the one that is looked up under another name."""
     if not name.isidentifier():
         return False
-    return name == "en_core_web_sm" or importlib.util.find_spec(name) is not None
+    try:
+        return name == PIPELINE or importlib.util.find_spec(name) is not None
+    except ValueError:  # how find_spec speaks of a module that has no spec, such as __main__
+        return False
 
 
 def _hint(path: Path) -> str:
-    """What might have been meant."""
+    """What might have been meant, or else what is accepted."""
+    if path.is_symlink():
+        return f" It is a link to {path.readlink()}, which does not exist."
     if not path.parent.is_dir():
         return f" The folder {path.parent} does not exist."
     beside = [entry.name for entry in path.parent.iterdir() if entry.is_dir() or entry.suffix in SUFFIXES]
-    close = difflib.get_close_matches(path.name, beside, n=3)
-    return (
-        f" Did you mean {', '.join(close)}?" if close else " Give a file, a folder or an installed package."
-    )
+    close = difflib.get_close_matches(path.name, {*beside, PIPELINE} - {path.name}, n=3)
+    return f" Did you mean {', '.join(close)}?" if close else f" Give {ACCEPTED}."
 
 
 def _require(kind: Kind) -> None:

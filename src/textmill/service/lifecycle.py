@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from textmill.engine.engine import Engine
-from textmill.engine.events import Event, StateChanged
+from textmill.engine.events import Event, Renewed, StateChanged
 from textmill.engine.lane import LaneOptions
 from textmill.engine.policy import Bounds
 from textmill.runtimes.base import ModelSpec
@@ -71,11 +71,14 @@ def options(engine: EngineSettings, model: ModelSettings | None) -> LaneOptions:
         wait_seconds=engine.batch_wait_seconds,
         stuck_seconds=engine.stuck_seconds,
         place=model.executor if model else "auto",
+        growth=engine.worker_growth,
     )
 
 
 def announce(event: Event) -> None:
     """Tell the operator when a model becomes ready, or stops being it."""
+    if isinstance(event, Renewed):
+        logger.info("Model %r has a fresh worker; the old one had grown.", event.model)
     if not isinstance(event, StateChanged):
         return
     level = logging.INFO if event.state == "ready" else logging.WARNING

@@ -70,11 +70,8 @@ def operation(route: Route) -> dict[str, Any]:
     }
     if route.scope:
         described["x-textmill-scope"] = route.scope
-    parameters = [
-        {"name": name, "in": "path", "required": True, **PARAMETERS[name]} for name in route.parameters
-    ]
-    if parameters:
-        described["parameters"] = parameters
+    if route.parameters:
+        described["parameters"] = path_parameters(route)
     if route.request:
         described["requestBody"] = {"required": True, "content": _content(JSON, route.request)}
     return described | {"responses": responses(route)}
@@ -107,16 +104,22 @@ def _content(media_type: str, bodies: tuple[type[Schema], ...]) -> dict[str, Any
     return {media_type: {"schema": schema}}
 
 
-def inline_request(route: Route) -> dict[str, Any] | None:
-    """The request body with its schema written out, for documents whose components we do not write.
+def path_parameters(route: Route) -> list[dict[str, Any]]:
+    """The parameters in a route's path."""
+    return [{"name": name, "in": "path", "required": True, **PARAMETERS[name]} for name in route.parameters]
+
+
+def inline_request(route: Route) -> dict[str, Any]:
+    """Parameters and request body, its schema written out, for documents whose components we do not write.
 
     The contract's requests refer to no other schema, so nothing is left unresolved.
     """
+    found: dict[str, Any] = {"parameters": path_parameters(route)} if route.parameters else {}
     if not route.request:
-        return None
+        return found
     bodies = [schema.model_json_schema() for schema in route.request]
     schema = bodies[0] if len(bodies) == 1 else {"anyOf": bodies}
-    return {"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}}
+    return found | {"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}}
 
 
 def reply_models(route: Route) -> dict[int | str, dict[str, Any]]:

@@ -89,11 +89,12 @@ def _exchange(service: Service, slow: SlowBodies, path: str) -> Response:
 
 def _read(slow: SlowBodies, limit: int) -> bytes | None:
     """The body, or a little more than the limit of it; None when it did not arrive in time."""
-    with slow.watch(request.environ.get("gunicorn.socket")):
+    with slow.watch(request.environ.get("gunicorn.socket")) as read:
         try:
-            return request.stream.read(limit + 1)
+            body = request.stream.read(limit + 1)
         except (ClientDisconnected, OSError):
             return None
+    return None if read.ended else body  # an ended read looks like a short body to gunicorn
 
 
 def _wait(service: Service, exchange: messages.Exchange) -> None:

@@ -11,6 +11,15 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Read:
+    """One read in progress: until when it may take, and whether it was ended."""
+
+    until: float
+    ended: bool = False
 
 
 class SlowBodies:
@@ -22,20 +31,21 @@ class SlowBodies:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._reads: dict[socket.socket, float] = {}
+        self._reads: dict[socket.socket, Read] = {}
         self._lock = threading.Lock()
         self._watcher: threading.Thread | None = None
 
     @contextlib.contextmanager
-    def watch(self, connection: socket.socket | None) -> Iterator[None]:
+    def watch(self, connection: socket.socket | None) -> Iterator[Read]:
         """Limit what is read inside; without a connection it cannot be limited."""
+        read = Read(time.monotonic() + self._seconds)
         if connection is None:
-            yield
+            yield read
             return
         self._ensure_watcher()
-        self._reads[connection] = time.monotonic() + self._seconds
+        self._reads[connection] = read
         try:
-            yield
+            yield read
         finally:
             self._reads.pop(connection, None)
 
@@ -51,7 +61,8 @@ class SlowBodies:
         while True:
             time.sleep(min(0.5, self._seconds / 2))
             now = time.monotonic()
-            for connection, until in list(self._reads.items()):
-                if now > until:
+            for connection, read in list(self._reads.items()):
+                if now > read.until:
+                    read.ended = True
                     with contextlib.suppress(OSError):
                         connection.shutdown(socket.SHUT_RD)

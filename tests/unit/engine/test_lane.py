@@ -11,8 +11,9 @@ import pytest
 
 from tests.fakes import BOUNDS, KILLER, POISON, SPEC, FakeExecutor, answer, placing
 from textmill.engine.calls import Outcome
-from textmill.engine.events import BatchDone, Event, Expired, Poisoned, Shed, StateChanged
+from textmill.engine.events import BatchDone, Event, Expired, Poisoned, Renewed, Shed, StateChanged
 from textmill.engine.lane import Lane, LaneOptions
+from textmill.engine.renewal import SETTLING
 from textmill.errors import (
     DeadlineExceededError,
     ModelInvalidError,
@@ -59,11 +60,11 @@ class Bench:
         return [event for event in self.events if isinstance(event, kind)]
 
 
-def eventually(claim: Callable[[], bool]) -> None:
+def eventually(claim: Callable[[], bool], seconds: float = 5) -> None:
     """Wait for a claim to become true."""
-    until = time.monotonic() + 5
+    until = time.monotonic() + seconds
     while not claim():
-        assert time.monotonic() < until, "it did not become true within 5 s"
+        assert time.monotonic() < until, f"it did not become true within {seconds} s"
         time.sleep(0.005)
 
 
@@ -252,6 +253,25 @@ def test_a_stuck_batch_shows(make: Callable[..., Bench]) -> None:
     bench.executor.gate.set()
     future.result(5)
     eventually(lambda: not bench.lane.stuck())
+
+
+def test_a_worker_that_has_grown_is_replaced_while_it_works(make: Callable[..., Bench]) -> None:
+    """The fresh one takes over between two batches; nothing is refused or lost."""
+    bench = make()
+    bench.executor.bytes = 100_000_000
+
+    def looked() -> bool:
+        bench.clock.ahead += 3
+        bench.submit("something, so that the loop turns").result(5)
+        if bench.executor.looks > SETTLING:
+            bench.executor.bytes = 200_000_000
+        return bool(bench.told(Renewed))
+
+    eventually(looked, seconds=30)
+    (fresh,) = bench.executor.twins
+    assert not bench.executor.alive()
+    assert bench.submit("a").result(5) == [answer("a")]
+    assert fresh.batches[-1] == ["a"]
 
 
 def test_waiting_for_a_fuller_batch_is_opt_in(make: Callable[..., Bench]) -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import joblib
 import pytest
 
+from tests.unit.runtimes.models import fitted
 from textmill.errors import MissingExtraError, ModelInvalidError, ModelNotFoundError
+from textmill.runtimes import stored
 from textmill.runtimes.base import ModelSpec
 from textmill.runtimes.digest import combined, digest
-from textmill.runtimes.registry import DEFAULT_MODELS, check, is_heavy, load
+from textmill.runtimes.registry import DEFAULT_MODELS, check, inspect, is_heavy, load
 
 
 def test_the_default_models_are_there() -> None:
@@ -81,3 +86,36 @@ def test_a_digest_changes_with_names_and_contents(tmp_path: Path) -> None:
     (tmp_path / "b" / "y").write_bytes(b"2")
     assert digest(tmp_path / "b" / "y") != digest(tmp_path / "a" / "x")
     assert combined(["x", "y"]) != combined(["y", "x"])
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("en_core_web_smm", "Did you mean en_core_web_sm"),
+        ("en-core-web-sm", "Did you mean en_core_web_sm"),
+        ("a_module_without_spec", r"\.skops.*folder.*package"),
+        ("a" * 5_000, "cannot be looked at"),
+        ("dangling.skops", r"link to gone\.skops"),
+        ("nothing\0", "no model at"),
+    ],
+)
+def test_a_path_that_cannot_be_a_model_is_told_and_never_a_raw_exception(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, told: str
+) -> None:
+    """However strange it is."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "a_module_without_spec", ModuleType("a_module_without_spec"))
+    (tmp_path / "dangling.skops").symlink_to("gone.skops")
+    for asked in (check, inspect, load):
+        with pytest.raises(ModelNotFoundError, match=told):
+            asked(ModelSpec("m", path))
+
+
+def test_what_is_inspected_says_its_format(tmp_path: Path) -> None:
+    """By the file's suffix, and by what an installed package is."""
+    joblib.dump(fitted(), tmp_path / "m.joblib")
+    stored.save(fitted(), tmp_path / "m.skops")
+    specs = [ModelSpec("m", str(tmp_path / f"m{suffix}")) for suffix in (".joblib", ".skops")]
+    found = [inspect(spec) for spec in (*specs, *DEFAULT_MODELS.values())]
+    assert [row.format for row in found] == ["joblib", "skops", "spacy", "plain"]
+    assert [row.executes_code for row in found] == [True, False, False, False]

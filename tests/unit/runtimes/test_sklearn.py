@@ -9,13 +9,17 @@ import joblib
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
+from sklearn.ensemble import IsolationForest, RandomForestClassifier
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
-from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.pipeline import Pipeline
+from sklearn.linear_model import LinearRegression, LogisticRegression, SGDClassifier
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import FeatureUnion, Pipeline
 
 from tests.unit.runtimes.models import CLASSIFIERS, TEXTS, THREE, TWO, UNSEEN, fitted
-from textmill.errors import ModelInvalidError, ModelNotFoundError
+from textmill.errors import ModelInvalidError, ModelNotFoundError, PredictionError
 from textmill.runtimes.base import ModelSpec
 from textmill.runtimes.sklearn import SklearnRuntime, load
 
@@ -130,3 +134,129 @@ def test_what_is_no_text_classifier_is_refused_by_name(tmp_path: Path, model: An
     """Saying what it is."""
     with pytest.raises(ModelInvalidError, match=told):
         loaded(model, tmp_path)
+
+
+CONTRADICTING: dict[str, tuple[Any, list[str]]] = {
+    "clipped scores": (SGDClassifier(loss="modified_huber", random_state=0), THREE),
+    "a threshold": (FixedThresholdClassifier(LogisticRegression(), threshold=0.9), TWO),
+}
+
+
+@pytest.mark.parametrize("name", CONTRADICTING)
+def test_a_model_that_contradicts_its_scores_keeps_its_label(tmp_path: Path, name: str) -> None:
+    """The label served is the model's own, although its scores alone name another or tie."""
+    classifier, labels = CONTRADICTING[name]
+    model = fitted(clone(classifier), labels)
+    runtime = loaded(model, tmp_path)
+    texts = [*UNSEEN, *TEXTS]
+    best = [runtime.info.labels[row.index(max(row))] for row in runtime.predict(texts)]
+    assert list(model.predict(texts)) == best
+
+
+def test_equal_scores_name_the_label_that_the_model_names(tmp_path: Path) -> None:
+    """A decision value too small to move the sigmoid still decides."""
+    model = fitted(clone(CLASSIFIERS["svc"]))
+    model.named_steps["classifier"].coef_[:] = 0
+    model.named_steps["classifier"].intercept_[:] = 1e-30
+    row = loaded(model, tmp_path).predict(["great"])[0]
+    assert model.predict(["great"]) == ["good"]
+    assert row[1] > row[0]
+    assert [0.5, 0.5] == pytest.approx(row)
+
+
+def test_one_text_in_a_batch_scores_as_it_does_alone(tmp_path: Path) -> None:
+    """Whether its score was in doubt or not."""
+    runtime = loaded(fitted(clone(CLASSIFIERS["sgd"]), THREE), tmp_path)
+    alone = [runtime.predict([text])[0] for text in UNSEEN]
+    assert np.allclose(alone, runtime.predict(UNSEEN), rtol=1e-12, atol=0)
+
+
+def test_fitted_copies_inside_a_model_run_on_one_thread_too(tmp_path: Path) -> None:
+    """Calibration keeps its forests where `get_params` does not look."""
+    forest = RandomForestClassifier(n_estimators=2, n_jobs=2, random_state=0)
+    runtime = loaded(fitted(CalibratedClassifierCV(forest, cv=2)), tmp_path)
+    assert [1, 1] == [part.estimator.n_jobs for part in runtime.classifier.calibrated_classifiers_]
+
+
+def test_a_feature_union_is_a_vectorizer(tmp_path: Path) -> None:
+    """Its parts are reachable, for runtimes that compute them in another way."""
+    union = FeatureUnion([("words", TfidfVectorizer()), ("letters", CountVectorizer(analyzer="char"))])
+    model = Pipeline([("v", union), ("c", LogisticRegression())]).fit(TEXTS, TWO)
+    runtime = loaded(model, tmp_path)
+    assert isinstance(runtime.vectorizer, FeatureUnion)
+    assert isinstance(runtime.classifier, LogisticRegression)
+    assert np.array_equal(model.predict_proba(UNSEEN), runtime.predict(UNSEEN))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        GridSearchCV(fitted(), {"classifier__C": [0.1, 1]}, cv=2),
+        CalibratedClassifierCV(fitted(CLASSIFIERS["svc"]), cv=2),
+    ],
+    ids=["search", "calibration around a pipeline"],
+)
+def test_a_model_around_a_pipeline_takes_texts(tmp_path: Path, model: Any) -> None:
+    """It is whole; no vectorizer is looked for."""
+    model.fit(TEXTS, TWO)
+    assert np.array_equal(model.predict_proba(UNSEEN), loaded(model, tmp_path).predict(UNSEEN))
+
+
+def _several_labels() -> Pipeline:
+    steps = [("v", TfidfVectorizer()), ("c", OneVsRestClassifier(LogisticRegression()))]
+    return Pipeline(steps).fit(TEXTS, np.array([[1, 0], [0, 1], [1, 1]] * 10))
+
+
+def _reads_files() -> Pipeline:
+    model = fitted()
+    model.named_steps["vectorizer"].input = "filename"
+    return model
+
+
+def _one_bad_weight() -> Pipeline:
+    model = fitted()
+    model.named_steps["classifier"].coef_[0, 0] = float("inf")
+    return model
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        (
+            Pipeline([("v", TfidfVectorizer()), ("c", IsolationForest(n_estimators=2))]).fit(TEXTS),
+            "an? outlier detector",
+        ),
+        (LinearRegression().fit([[1], [2]], [1, 2]), "LinearRegression, a regressor"),
+        (LogisticRegression(), "before it was fitted"),
+        (TfidfVectorizer().fit(TEXTS), "TfidfVectorizer, which cannot predict"),
+        (_several_labels(), "several outputs at once"),
+        (_reads_files(), r"reads files \(input='filename'\)"),
+        (_one_bad_weight(), r"a weight \(coef_\) that is not a number"),
+        (fitted(labels=["\ud800", "x"] * 15), "cannot be written as UTF-8"),
+    ],
+    ids=["outliers", "numbers", "unfitted", "vectorizer", "several", "files", "infinite", "label"],
+)
+def test_what_would_fail_later_is_refused_at_load(tmp_path: Path, model: Any, told: str) -> None:
+    """Even where a plain sentence would be answered."""
+    with pytest.raises(ModelInvalidError, match=told):
+        loaded(model, tmp_path)
+
+
+def test_labels_that_become_the_same_text_are_refused(tmp_path: Path) -> None:
+    """1 and "1" cannot be told apart by a caller."""
+    model = fitted(labels=[1, 2] * 15)
+    model.named_steps["classifier"].classes_ = np.array([1, "1"], dtype=object)
+    with pytest.raises(ModelInvalidError, match="the same as text: 1, 1"):
+        loaded(model, tmp_path)
+
+
+def test_a_score_that_is_no_number_is_an_error_of_that_text(tmp_path: Path) -> None:
+    """The engine then finds the text by itself; the others are answered."""
+    model = fitted(clone(CLASSIFIERS["svc"]), THREE, norm=None, binary=True)
+    at = model.named_steps["vectorizer"].vocabulary_["great"]
+    model.named_steps["classifier"].coef_[:, at] = 1e308
+    model.named_steps["vectorizer"].idf_[at] = 1e10
+    runtime = loaded(model, tmp_path)
+    assert runtime.predict(["the train"])
+    with pytest.raises(PredictionError, match="not a number"):
+        runtime.predict(["the train", "great"])

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import pickle
+import threading
+import warnings
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,9 @@ import joblib
 import numpy as np
 import pytest
 import sklearn
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.naive_bayes import MultinomialNB
+from sklearn.pipeline import Pipeline
 from skops import io as skops
 
 from tests.unit.runtimes.models import CLASSIFIERS, UNSEEN, fitted
@@ -71,7 +77,7 @@ def test_joblib_files_are_followed_to_their_end(tmp_path: Path, compress: Any) -
     names = pickles.names(path)
     assert "posixpath.join" in names
     assert "sklearn.svm._classes.LinearSVC" in names
-    assert pickles.unusual(names) == ["posixpath.join"]
+    assert stored.inspect(path).executes == ("posixpath.join",)
 
 
 def test_an_unreadable_pickle_is_not_called_harmless(tmp_path: Path) -> None:
@@ -153,3 +159,229 @@ def test_only_safe_formats_are_written(tmp_path: Path) -> None:
     """Textmill makes no pickles."""
     with pytest.raises(ModelInvalidError, match=r"\.skops or \.textmill"):
         stored.save(fitted(), tmp_path / "m.pkl")
+
+
+def disguised(module: str, name: str, argument: str) -> bytes:
+    """A pickle that calls a function by any module and name, as only a hand-made one can."""
+    words = [bytes([len(word)]) + word.encode() for word in (module, name, argument)]
+    return b"\x80\x04\x8c%b\x8c%b\x93\x8c%b\x85R." % tuple(words)
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("sklearn.datasets._base", "os.system"),
+        ("numpy.testing._private.utils", "runstring"),
+        ("numpyevil", "run"),
+        ("builtins", "getattr"),
+    ],
+)
+def test_a_command_is_not_taken_for_a_part_of_scikit_learn(tmp_path: Path, module: str, name: str) -> None:
+    """However its module is called: known parts are known by their full name."""
+    path, marker = tmp_path / "m.pkl", tmp_path / "executed"
+    path.write_bytes(disguised(module, name, f"touch {marker}"))
+    found = stored.inspect(path)
+    assert found.executes == (f"{module}.{name}",)
+    assert "look at them" in str(found.details)
+    assert not marker.exists()
+
+
+def test_the_disguise_works_on_those_who_load_it(tmp_path: Path) -> None:
+    """So the test above is about a real danger."""
+    marker = tmp_path / "executed"
+    pickle.loads(disguised("sklearn.datasets._base", "os.system", f"touch {marker}"))  # noqa: S301 - our own
+    assert marker.exists()
+
+
+@pytest.mark.parametrize("protocol", [4, 5])
+@pytest.mark.parametrize("name", CLASSIFIERS.keys() - {"forest"})
+def test_a_plain_models_names_are_all_known(tmp_path: Path, name: str, protocol: int) -> None:
+    """Whatever made the file; so that an unusual name stands out."""
+    path = tmp_path / "m.pkl"
+    for content in (fitted(CLASSIFIERS[name]), TfidfVectorizer(dtype=np.float32).fit(["a word"])):
+        path.write_bytes(pickle.dumps(content, protocol))
+        assert stored.inspect(path).executes == ()
+        joblib.dump(content, path, protocol=protocol)
+        assert stored.inspect(path).executes == ()
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_pickles_of_every_protocol_are_read(tmp_path: Path, protocol: int) -> None:
+    """As the guide's readers wrote them, with pickle or with joblib."""
+    path = tmp_path / "m.pkl"
+    path.write_bytes(pickle.dumps(fitted(), protocol))
+    assert stored.read(path, ModelSpec("m", str(path), trust=True)).predict(["great"])
+
+
+def test_a_module_that_is_missing_is_named(tmp_path: Path) -> None:
+    """A model that needs another library says which one."""
+    path = tmp_path / "m.pkl"
+    path.write_bytes(disguised("xgboost_of_tomorrow", "Model", "x"))
+    with pytest.raises(ModelInvalidError, match="No module named 'xgboost_of_tomorrow'"):
+        stored.read(path, ModelSpec("m", str(path), trust=True))
+
+
+def entries_of(path: Path) -> dict[str, bytes]:
+    """A zip as a dictionary."""
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+HOSTILE: dict[str, tuple[Callable[[dict[str, bytes]], Any], str]] = {
+    "leads upwards": (
+        lambda found: found.update({"../../evil": b"x"}),
+        r"'\.\./\.\./evil', which leads elsewhere",
+    ),
+    "absolute": (lambda found: found.update({"/etc/evil": b"x"}), "leads elsewhere"),
+    "a drive": (lambda found: found.update({"C:evil": b"x"}), "leads elsewhere"),
+    "unpacks to far more": (
+        lambda found: found.update({"big": bytes(stored.SMALL)}),
+        r"unpacks to \d+ bytes",
+    ),
+    "no json": (lambda found: found.update({"schema.json": b"{"}), "damaged"),
+    "another json": (lambda found: found.update({"schema.json": b"[1]"}), "damaged"),
+    "deep": (lambda found: found.update({"schema.json": b"[" * 100_000}), "damaged"),
+    "no schema": (lambda found: found.pop("schema.json"), "damaged"),
+}
+
+
+@pytest.mark.parametrize("how", HOSTILE)
+def test_a_hostile_archive_is_refused(tmp_path: Path, how: str) -> None:
+    """When it is loaded and when it is inspected, and nothing is written anywhere."""
+    change, told = HOSTILE[how]
+    path = tmp_path / "m.skops"
+    stored.save(fitted(), path)
+    entries = entries_of(path)
+    change(entries)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+    for use in (
+        lambda: stored.read(path, ModelSpec("m", str(path), trust=True)),
+        lambda: stored.inspect(path),
+    ):
+        with pytest.raises(ModelInvalidError, match=told):
+            use()
+    assert [path] == list(tmp_path.iterdir())
+
+
+def test_two_entries_of_one_name_are_refused(tmp_path: Path) -> None:
+    """What one reader checks, another must not skip."""
+    path = tmp_path / "m.skops"
+    stored.save(fitted(), path)
+    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("schema.json", b"{}")
+    with pytest.raises(ModelInvalidError, match="two entries of one name"):
+        stored.inspect(path)
+
+
+def test_a_pruned_vocabulary_does_not_become_a_file_for_each_term(tmp_path: Path) -> None:
+    """One that skops alone would write; and the model answers as before."""
+    texts = ["one two three", "two three four", "three four five"] * 2
+    steps = [("v", TfidfVectorizer(max_features=3)), ("c", MultinomialNB())]
+    model = Pipeline(steps).fit(texts, [0, 1, 0] * 2)
+    skops.dump(model, tmp_path / "theirs.skops")
+    stored.save(model, tmp_path / "ours.skops")
+    many, few = (len(entries_of(tmp_path / f"{name}.skops")) for name in ("theirs", "ours"))
+    assert 3 == many - few
+    again = stored.read(tmp_path / "ours.skops", ModelSpec("m", "ours.skops"))
+    assert np.array_equal(model.predict_proba(texts), again.predict_proba(texts))
+
+
+def test_models_loaded_at_the_same_time_all_see_their_version(tmp_path: Path) -> None:
+    """Recorded warnings belong to the process; without turns one thread would lose another's."""
+    path = tmp_path / "m.skops"
+    stored.save(fitted(), path)
+    older(path)
+    filters, missed = list(warnings.filters), []
+
+    def load() -> None:
+        try:
+            stored.read(path, ModelSpec("m", str(path)))
+        except ModelVersionError:
+            return
+        missed.append(1)
+
+    threads = [threading.Thread(target=load) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [] == missed
+    assert filters == list(warnings.filters)
+
+
+def word(text: str) -> bytes:
+    """The instruction for a short string."""
+    return b"\x8c%b%b" % (bytes([len(text)]), text.encode())
+
+
+def number(value: int) -> bytes:
+    """The instruction for a number."""
+    return b"J" + value.to_bytes(4, "little", signed=True)
+
+
+def named(module: str, name: str) -> bytes:
+    """The instruction for a class or function."""
+    return word(module) + word(name) + b"\x93"
+
+
+def dtype_state(width: int, flags: int) -> bytes:
+    """The instruction that completes a dtype."""
+    return b"(" + number(3) + word("<") + b"NNN" + number(width) + number(4) + number(flags) + b"tb"
+
+
+def array_note(code: str, state: bytes, arguments: bytes, alignment: bytes) -> bytes:
+    """What joblib writes before the bytes of an array of one element."""
+    shape = word("shape") + number(1) + b"\x85"
+    dtype = word("dtype") + named("numpy", "dtype") + word(code) + b"\x89\x88\x87R" + state
+    facts = word("subclass") + named("numpy", "ndarray") + shape + word("order") + word("C") + dtype
+    facts += word("allow_mmap") + b"\x89" + alignment
+    return named("joblib.numpy_pickle", "NumpyArrayWrapper") + arguments + b"}(" + facts + b"ub"
+
+
+UNALIGNED = word("numpy_array_alignment_bytes") + b"N"
+SHAPED = named("numpy", "ndarray") + b")" + word("C") + named("numpy", "dtype") + word("i8") + b"\x85R"
+DECEITS: dict[str, tuple[bytes, int, int]] = {
+    "a width behind a sign": (array_note("<U5", b"", b")\x81", UNALIGNED), 5, 20),
+    "a width in the state": (array_note("U1", dtype_state(20, 8), b")\x81", UNALIGNED), 4, 20),
+    "an alignment by default": (array_note("i8", b"", b"(" + SHAPED + b"tR", b""), 8, 12),
+}
+
+
+@pytest.mark.parametrize("deceit", DECEITS)
+def test_a_file_that_is_read_in_two_ways_is_not_called_harmless(tmp_path: Path, deceit: str) -> None:
+    """Its bytes are an innocent end to one reader, and joblib steps over them to a command."""
+    note, seen, real = DECEITS[deceit]
+    path, marker = tmp_path / "m.joblib", tmp_path / "executed"
+    command = named("os", "system") + word(f"touch {marker}") + b"\x85R."
+    padding = bytes([real - seen - 1]) + bytes(
+        seen - 1
+    )  # the first byte is a length where there is an alignment
+    path.write_bytes(b"\x80\x04" + note + (padding + b"0N.").ljust(real, b"\0") + b"0" + command)
+    assert "do not trust it" in str(stored.inspect(path).details) or stored.inspect(path).executes
+    assert not marker.exists()
+    joblib.load(path)
+    assert marker.exists(), "no real danger, so no real test"
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.ones((2, 3), dtype=kind)
+        for kind in ("i1", "i2", "i4", "i8", "u1", "u8", "f2", "f4", "f8", "c16", "?", ">f8")
+    ]
+    + [
+        np.array(["a", "bcd"]),
+        np.array([b"a", b"bcd"]),
+        np.array([{}, None]),
+        np.array(5.0),
+        np.empty((0, 3)),
+    ],
+    ids=lambda array: f"{array.dtype.str}{array.shape}",
+)
+def test_arrays_of_every_kind_that_models_hold_are_stepped_over(tmp_path: Path, array: Any) -> None:
+    """What follows them is still found."""
+    joblib.dump([array, os.path.join, np.asfortranarray(array), os.getcwd], tmp_path / "m.joblib")
+    found = stored.inspect(tmp_path / "m.joblib")
+    assert ("posix.getcwd", "posixpath.join") == found.executes
