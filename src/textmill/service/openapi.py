@@ -29,6 +29,7 @@ Every answer carries `X-Request-ID`; send your own to follow a request through l
 PARAMETERS = {
     "model": {"schema": {"type": "string", "pattern": MODEL_NAME}, "example": "sentiment"},
     "code": {"schema": {"type": "string"}, "example": "overloaded"},
+    "asset": {"schema": {"type": "string"}, "example": "page.js"},
 }
 
 
