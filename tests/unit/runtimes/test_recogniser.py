@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from spacy.language import Language
 from spacy.training import Example
+from thinc.api import fix_random_seed
 
 from textmill.errors import ModelInvalidError
 from textmill.runtimes.base import ModelInfo, ModelSpec
@@ -82,7 +83,7 @@ def network(tok2vec: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 def stirred(config: dict[str, Any], *before: str) -> Language:
     """A small pipeline of no language, with weights that let it do everything it can."""
-    spacy.util.fix_random_seed(3)
+    fix_random_seed(3)
     chance = np.random.default_rng(3)
     nlp = spacy.blank("xx")
     for index, word in enumerate(("London", "York", "runs", "the", "Paris", "in")):
