@@ -13,7 +13,7 @@ import json
 import math
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,9 +24,10 @@ from spacy.util import is_compatible_version, load_config
 from spacy.vocab import Vocab
 
 from textmill.errors import ModelInvalidError, ModelNotFoundError, ModelVersionError
-from textmill.runtimes.base import Inspection, ModelInfo, ModelSpec, Quality, Span
+from textmill.runtimes.base import Inspection, ModelInfo, ModelSpec, Quality, Runtime, Span
 from textmill.runtimes.components import RECOGNISERS, SENTENCES, choose, executed, oddities, upstreams
 from textmill.runtimes.digest import digest, size
+from textmill.runtimes.entity_verification import fastest
 from textmill.runtimes.windows import windows
 
 UNREAD = frozenset({"DEP", "LEMMA", "MORPH", "POS", "TAG"})
@@ -120,8 +121,8 @@ class Place:
         return found[0] if found else None
 
 
-def load(spec: ModelSpec) -> SpacyRuntime:
-    """Load a pipeline without the components that cannot change its entities.
+def load(spec: ModelSpec) -> Runtime:
+    """Load a pipeline without the components that cannot change its entities; compiled, where possible.
 
     Raises:
         ModelError: it cannot be served, and why.
@@ -145,7 +146,19 @@ def load(spec: ModelSpec) -> SpacyRuntime:
         raise ModelInvalidError(
             f"spaCy cannot load {spec.path} ({type(error).__name__}). {_remedy(place)}"
         ) from error
-    return SpacyRuntime(nlp, _info(nlp, place, kept, left_out, spec.sentences))
+    native = SpacyRuntime(nlp, _info(nlp, place, kept, left_out, spec.sentences))
+    return native if spec.runtime == "native" else _fastest(native, spec)
+
+
+def _fastest(native: SpacyRuntime, spec: ModelSpec) -> Runtime:
+    """The compiled runtime, or the native one with the reason on its card."""
+    nlp = native.nlp
+    recogniser = next(name for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory in RECOGNISERS)
+    found = fastest(native, nlp, recogniser, native.window, spec)
+    if isinstance(found, str):
+        native.info = replace(native.info, runtime_reason=f"spaCy's own code computes. {found}")
+        return native
+    return found
 
 
 def find(path: str) -> Place:
