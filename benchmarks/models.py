@@ -84,7 +84,7 @@ def _packaged_file() -> Path:
 
 
 def _split(source: Path, folder: Path) -> None:
-    from textmill.runtimes import plain
+    from textmill.runtimes.sklearn import plain
 
     steps: Any = plain.read(source)[0]
     joblib.dump(steps[0] if len(steps) == 2 else steps[:-1], folder / "vectorizer.pkl")

@@ -57,7 +57,7 @@ def train(  # noqa: PLR0913 - one parameter for each flag
     os.environ.update(thread_environment(1, {}))
     rows = _read(data)
     tests = [read_labelled(path) for path in test or []]
-    from textmill.runtimes import plain
+    from textmill.runtimes.sklearn import plain
     from textmill.training import fitting
 
     with _progress() as progress:

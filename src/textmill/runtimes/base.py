@@ -17,8 +17,55 @@ Scores: TypeAlias = tuple[float, ...]
 Span: TypeAlias = tuple[int, int, str]
 """One entity: start, end (code points, `text[start:end]`) and label."""
 
-Result: TypeAlias = Scores | list[Span]
-"""What a runtime answers for one text: `Scores` for classification, spans for entities."""
+Prediction: TypeAlias = Scores | list[Span]
+"""What a runtime predicts for one text: `Scores` for classification, spans for entities."""
+
+Place: TypeAlias = tuple[int, int]
+"""Start and end in the text, in code points."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What one term adds to a decision value.
+
+    Attributes:
+        term: as the vectorizer knows it.
+        value: positive where it speaks for the label.
+        places: where it stands, in reading order.
+    """
+
+    term: str
+    value: float
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One label's decision value: `base` and all contributions together.
+
+    Attributes:
+        label: which label it speaks for; of two labels only the second has one, and the first its opposite.
+        decision: the model's own decision value; of naive Bayes with two labels, the log of their odds.
+        base: what it is without any known term.
+        contributions: the strongest first.
+    """
+
+    label: str
+    decision: float
+    base: float
+    contributions: tuple[Contribution, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One text's scores, and why they are what they are."""
+
+    scores: Scores
+    explanations: tuple[Explanation, ...]
+
+
+Result: TypeAlias = Prediction | Explained
+"""What a caller gets for one text: a prediction, with reasons where they were asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +83,7 @@ class ModelSpec:
             starts it sets; `none` skips it, which is several times faster.
         runtime: `native` lets the library compute, `compiled` insists on the faster implementation, and
             `auto` takes it where it fits the model and gives the same answers.
+        verify_with: a file with further texts, one a line, on which these answers must be the same.
     """
 
     name: str
@@ -45,6 +93,7 @@ class ModelSpec:
     allow_version_mismatch: bool = False
     sentences: Literal["none", "parser"] = "none"
     runtime: Literal["auto", "compiled", "native"] = "auto"
+    verify_with: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +107,14 @@ class Quality:
 
 
 @dataclass(frozen=True, slots=True)
+class Verified:
+    """How a compiled runtime was proven: on how many texts, and how far numbers lay apart at most."""
+
+    texts: int
+    largest_difference: float
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
     """The model card: what is known of a loaded model, as plain values.
 
@@ -67,8 +124,10 @@ class ModelInfo:
         library, library_version: what computes, as `scikit-learn` and `1.9.1`.
         trained_with: the library version that wrote the model, where it says so.
         digest: `sha256:` and 64 hex digits over the model's files.
-        runtime: `native` or the name of a faster implementation.
-        runtime_reason: why that runtime was chosen, in one sentence.
+        runtime: `native` or `compiled`.
+        runtime_reason: why that runtime was chosen, in a sentence or two.
+        verified: the proof of a compiled runtime.
+        explains: whether `Runtime.explain` can say which terms decided.
     """
 
     task: Task
@@ -78,6 +137,8 @@ class ModelInfo:
     digest: str
     runtime: str
     runtime_reason: str
+    verified: Verified | None = None
+    explains: bool = False
     calibrated: bool | None = None
     trained_with: str | None = None
     description: str | None = None
@@ -89,22 +150,33 @@ class ModelInfo:
     notes: tuple[str, ...] = field(default=())
 
 
+class NotRecognisedError(Exception):
+    """A model has a part that no compiled runtime knows; the message says which, in one sentence."""
+
+
 class Runtime(Protocol):
     """A loaded model.
 
-    `predict` answers one `Result` per text, in order, and is called from one thread at a time unless
+    `predict` answers one `Prediction` per text, in order, and is called from one thread at a time unless
     `concurrent` is true. It may raise anything: the engine finds the text that caused it.
     """
 
-    @property
-    def info(self) -> ModelInfo: ...
+    info: ModelInfo
 
     @property
     def concurrent(self) -> bool:
         """Whether several threads may call `predict` at once."""
         ...
 
-    def predict(self, texts: Sequence[str]) -> Sequence[Result]: ...
+    def predict(self, texts: Sequence[str]) -> Sequence[Prediction]: ...
+
+
+class ExplainingRuntime(Runtime, Protocol):
+    """A runtime that knows why; `info.explains` says that it is one."""
+
+    def explain(self, texts: Sequence[str]) -> Sequence[Explained]:
+        """As `predict`, with reasons."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 
 from textmill.errors import MissingExtraError, ModelInvalidError, ModelNotFoundError
 from textmill.runtimes.base import Inspection, ModelSpec, Runtime
+from textmill.runtimes.verification import Candidate, settle
 
 Kind: TypeAlias = Literal["sklearn", "spacy"]
 
@@ -31,19 +32,46 @@ NEEDS: Mapping[Kind, tuple[str, ...]] = {"sklearn": ("sklearn", "skops", "joblib
 
 
 def load(spec: ModelSpec) -> Runtime:
-    """Load a model with the runtime that fits it.
+    """Load a model: its compiled form where it has one and that is proven, else the library's own code.
 
     Raises:
         ModelError: it cannot be served.
         MissingExtraError: its library is not installed.
     """
+    return settle(candidate(spec), spec)
+
+
+def candidate(spec: ModelSpec) -> Candidate:
+    """A model's native runtime, with its compiled form beside it where there is one.
+
+    Raises:
+        ModelError, MissingExtraError: as `load`.
+    """
     if check(spec) == "sklearn":
-        from textmill.runtimes import sklearn
+        return _classifier(spec)
+    return _pipeline(spec)
 
-        return sklearn.load(spec)
-    from textmill.runtimes import spacy
 
-    return spacy.load(spec)
+def _classifier(spec: ModelSpec) -> Candidate:
+    from textmill.runtimes.sklearn import native
+
+    runtime = native.load(spec)
+    if spec.runtime == "native":
+        return Candidate(runtime)
+    from textmill.runtimes.linear import compiled
+
+    return compiled.candidate(runtime, runtime.pipeline)
+
+
+def _pipeline(spec: ModelSpec) -> Candidate:
+    from textmill.runtimes.spacy import native
+
+    runtime = native.load(spec)
+    if spec.runtime == "native":
+        return Candidate(runtime)
+    from textmill.runtimes.convolutional import compiled
+
+    return compiled.candidate(runtime, runtime.nlp)
 
 
 def inspect(spec: ModelSpec) -> Inspection:
@@ -55,11 +83,11 @@ def inspect(spec: ModelSpec) -> Inspection:
     """
     if _kind(spec) == "spacy":
         _require("spacy")
-        from textmill.runtimes import spacy
+        from textmill.runtimes.spacy import native
 
-        return spacy.inspect(spec.path)
+        return native.inspect(spec.path)
     _require("sklearn")
-    from textmill.runtimes import plain, stored
+    from textmill.runtimes.sklearn import plain, stored
 
     path = Path(spec.path)
     return plain.inspect(path) if path.suffix == plain.SUFFIX else stored.inspect(path)
@@ -85,7 +113,7 @@ def is_heavy(spec: ModelSpec) -> bool:
 
 def _check_trust(spec: ModelSpec) -> None:
     """Both files of a pair execute code, so both are checked; `load` says what is missing."""
-    from textmill.runtimes import stored
+    from textmill.runtimes.sklearn import stored
 
     path = Path(spec.path)
     if path.suffix == PLAIN:

@@ -1,73 +1,198 @@
-"""The proof that a compiled classifier answers as the runtime it replaces: text for text, score for score."""
+"""The proof that a compiled runtime answers as the native one that it replaces: text for text.
+
+Nothing compiled serves without it. What differs is told by a text's length and a label, never by the text.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
 from typing import Any, TypeAlias
 
-from textmill.runtimes.base import Runtime, Scores
+from textmill.errors import ModelInvalidError
+from textmill.runtimes.base import ModelSpec, Prediction, Runtime, Span, Verified
 
-Answer: TypeAlias = Scores | type[Exception]
-"""A text's scores, or how the runtime failed on it: the other one must fail in the same way."""
+logger = logging.getLogger(__name__)
+
+Answer: TypeAlias = Prediction | type[Exception]
+"""What a runtime answers, or how it fails: the other one must fail in the same way."""
 
 BATCH = 64
 
 
+def nothing() -> None:
+    """What a candidate without leftovers has to give back."""
+
+
 @dataclass(frozen=True, slots=True)
-class Verification:
-    """What a comparison found.
+class Candidate:
+    """A model's native runtime beside its compiled form, which is not proven yet.
+
+    Attributes:
+        compiled: None where the model has none.
+        reason: why it has none.
+        texts: what to compare on; the packaged texts and, where it helps, some of the model's own terms.
+        tolerance: how far numbers may lie apart.
+        numbers: which numbers these are, for people.
+        distance: how far inner numbers lie apart on some texts, where answers show none.
+        release: gives back what only the native runtime needs.
+    """
+
+    native: Runtime
+    compiled: Runtime | None = None
+    reason: str = ""
+    texts: Callable[[], Iterable[str]] = tuple
+    tolerance: float = 0.0
+    numbers: str = "scores"
+    distance: Callable[[Sequence[str]], float] | None = None
+    release: Callable[[], None] = nothing
+
+
+@dataclass(slots=True)
+class Comparison:
+    """What a comparison has found so far.
 
     Attributes:
         texts: how many were compared.
-        largest: the largest difference of one score.
-        difference: the first thing that differs, in words without any text; None where all is equal.
+        largest: the largest difference of two numbers.
+        difference: the first thing that differs, in words without any text; None while all is equal.
+        native_seconds, compiled_seconds: the time that each took, in batches.
     """
 
-    texts: int
-    largest: float
-    difference: str | None
+    texts: int = 0
+    largest: float = 0.0
+    difference: str | None = None
+    native_seconds: float = 0.0
+    compiled_seconds: float = 0.0
 
 
-def verify(native: Runtime, compiled: Runtime, texts: Sequence[str], tolerance: float) -> Verification:
-    """Compare answers text for text: the same label in front, and each score within the tolerance."""
-    largest = 0.0
-    expected, found = _answers(native, texts), _answers(compiled, texts)
-    for text, one, other in zip(texts, expected, found, strict=True):
-        difference = _difference(one, other, native.info.labels, tolerance)
-        if difference is not None:
-            return Verification(len(texts), largest, f"{difference} in a text of {len(text)} characters")
-        largest = max(largest, _distance(one, other))
-    return Verification(len(texts), largest, None)
+def settle(candidate: Candidate, spec: ModelSpec) -> Runtime:
+    """The runtime that shall serve: the compiled one where it is proven, otherwise the native one.
+
+    Raises:
+        ModelInvalidError: there is no proven one though the settings insist on it, or the texts to verify
+            with cannot be read.
+    """
+    if spec.runtime == "native":
+        return _native(candidate, spec, "The settings ask for it.")
+    if candidate.compiled is None:
+        return _native(candidate, spec, candidate.reason)
+    texts = [*candidate.texts(), *(read_texts(Path(spec.verify_with)) if spec.verify_with else ())]
+    found = verify(candidate, texts)
+    if found.difference:
+        reason = f"Its compiled form differs from the library's own answers: {found.difference}."
+        logger.warning("The model %r runs natively. %s", spec.name, reason)
+        return _native(candidate, spec, reason)
+    candidate.release()
+    candidate.compiled.info = replace(
+        candidate.compiled.info,
+        runtime="compiled",
+        runtime_reason=(
+            f"Its answers equal the library's own on all {found.texts} verification texts; "
+            f"{candidate.numbers} differ by at most {found.largest:.0e}."
+        ),
+        verified=Verified(found.texts, found.largest),
+    )
+    return candidate.compiled
+
+
+def verify(candidate: Candidate, texts: Iterable[str]) -> Comparison:
+    """Compare answers until one differs."""
+    found = Comparison()
+    for _ in compare(candidate, texts, found):
+        if found.difference:
+            break
+    return found
+
+
+def compare(candidate: Candidate, texts: Iterable[str], found: Comparison) -> Iterator[int]:
+    """Compare answers batch by batch, into `found`; yields the number of texts after each batch.
+
+    Args:
+        candidate: with a compiled form.
+    """
+    rest = iter(texts)
+    while batch := list(islice(rest, BATCH)):
+        _compare(candidate, batch, found)
+        yield len(batch)
+
+
+def read_texts(path: Path) -> list[str]:
+    """One text a line, in UTF-8; empty lines are left out.
+
+    Raises:
+        ModelInvalidError: they cannot be read.
+    """
+    try:
+        lines = path.read_text("utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not valid UTF-8"
+        raise ModelInvalidError(
+            f"The texts to verify with, {path}, cannot be read: {reason}. Give a file with one text a line."
+        ) from error
+    return [text for line in lines if (text := line.removesuffix("\r"))]
+
+
+def _native(candidate: Candidate, spec: ModelSpec, reason: str) -> Runtime:
+    if spec.runtime == "compiled":
+        raise ModelInvalidError(
+            f"The model {spec.name!r} cannot be compiled. {reason} Set runtime = 'auto' to let its library "
+            "compute."
+        )
+    native = candidate.native
+    native.info = replace(native.info, runtime_reason=f"The library's own code computes. {reason}")
+    return native
+
+
+def _compare(candidate: Candidate, batch: Sequence[str], found: Comparison) -> None:
+    compiled: Any = candidate.compiled
+    started = time.perf_counter()
+    expected = _answers(candidate.native, batch)
+    between = time.perf_counter()
+    together = _answers(compiled, batch)
+    found.compiled_seconds += time.perf_counter() - between
+    found.native_seconds += between - started
+    alone = [_answer(compiled, text) for text in batch]
+    labels = candidate.native.info.labels
+    for text, one, *others in zip(batch, expected, together, alone, strict=True):
+        for other in others:
+            difference = _difference(one, other, labels, candidate.tolerance)
+            if difference and not found.difference:
+                found.difference = f"{difference} in a text of {len(text)} characters"
+            found.largest = max(found.largest, _distance(one, other))
+    if candidate.distance is not None:
+        answered = zip(batch, expected, strict=True)
+        apart = candidate.distance([text for text, one in answered if not isinstance(one, type)])
+        found.largest = max(found.largest, apart)
+        if not apart <= candidate.tolerance and not found.difference:
+            found.difference = f"{candidate.numbers}, by {apart:.0e}"
+    found.texts += len(batch)
 
 
 def _answers(runtime: Runtime, texts: Sequence[str]) -> list[Answer]:
-    """Answers in batches, which is quicker; one by one in a batch that fails."""
-    found: list[Answer] = []
-    for start in range(0, len(texts), BATCH):
-        batch = texts[start : start + BATCH]
-        try:
-            found += _predict(runtime, batch)
-        except Exception:  # noqa: BLE001 - which text it was, and how it fails, is found below
-            found += [_answer(runtime, text) for text in batch]
-    return found
+    """Answers in a batch, which is quicker; one by one where it fails."""
+    try:
+        return list(runtime.predict(texts))
+    except Exception:  # noqa: BLE001 - which text it was, and how it fails, is found below
+        return [_answer(runtime, text) for text in texts]
 
 
 def _answer(runtime: Runtime, text: str) -> Answer:
     try:
-        return _predict(runtime, [text])[0]
+        return runtime.predict([text])[0]
     except Exception as error:  # noqa: BLE001 - a failure is compared like an answer
         return type(error)
-
-
-def _predict(runtime: Runtime, texts: Sequence[str]) -> list[Scores]:
-    found: Any = runtime.predict(texts)
-    return list(found)
 
 
 def _difference(one: Answer, other: Answer, labels: Sequence[str], tolerance: float) -> str | None:
     if isinstance(one, type) or isinstance(other, type):
         return None if one is other else f"{_name(other)} instead of {_name(one)}"
+    if isinstance(one, list) or isinstance(other, list):
+        return None if one == other else f"entities {_labels(one, other)}"
     if len(one) != len(other):
         return f"{len(other)} scores instead of {len(one)}"
     expected, found = labels[one.index(max(one))], labels[other.index(max(other))]
@@ -79,10 +204,16 @@ def _difference(one: Answer, other: Answer, labels: Sequence[str], tolerance: fl
     return None
 
 
+def _labels(one: Any, other: Any) -> str:
+    """The labels of the entities that only one side found."""
+    apart: set[Span] = set(one) ^ set(other)
+    return ", ".join(sorted({label for _, _, label in apart})) or "in another order"
+
+
 def _distance(one: Answer, other: Answer) -> float:
-    if isinstance(one, type) or isinstance(other, type):
+    if not isinstance(one, tuple) or not isinstance(other, tuple):
         return 0.0
-    return max(abs(left - right) for left, right in zip(one, other, strict=True))
+    return max((abs(left - right) for left, right in zip(one, other, strict=False)), default=0.0)
 
 
 def _name(answer: Answer) -> str:

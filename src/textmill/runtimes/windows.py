@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+WINDOW = 100_000
+"""Characters that a pipeline sees at once; longer texts are split."""
 BREAKS = (
     re.compile(r"\n\s*\n"),
     re.compile(r"\n"),

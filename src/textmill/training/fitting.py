@@ -7,8 +7,8 @@ from typing import Any
 
 from sklearn.pipeline import Pipeline
 
-from textmill.runtimes import plain, stored
-from textmill.runtimes.sklearn import scores
+from textmill.runtimes.sklearn import plain, stored
+from textmill.runtimes.sklearn.native import scores
 from textmill.training import measures, recipe
 from textmill.training.data import LabelledTexts
 from textmill.training.recipe import Progress

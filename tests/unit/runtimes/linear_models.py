@@ -25,10 +25,11 @@ from sklearn.naive_bayes import ComplementNB, MultinomialNB
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.svm import LinearSVC
 
-from textmill.runtimes import linear
 from textmill.runtimes.base import ModelInfo
-from textmill.runtimes.sklearn import SklearnRuntime, check
-from textmill.runtimes.verification_texts import SENTENCES
+from textmill.runtimes.linear import compiled as linear
+from textmill.runtimes.linear.parts import recognise
+from textmill.runtimes.linear.texts import SENTENCES
+from textmill.runtimes.sklearn.native import SklearnRuntime, check
 
 TEXTS = [*SENTENCES, *(sentence.upper() for sentence in SENTENCES)] * 2
 LABELS = {
@@ -100,4 +101,4 @@ def native(pipeline: Pipeline) -> SklearnRuntime:
 
 def compiled(pipeline: Pipeline) -> linear.CompiledLinear:
     """The runtime that computes without it."""
-    return linear.CompiledLinear(native(pipeline), linear.recognise(pipeline))
+    return linear.CompiledLinear(native(pipeline), recognise(pipeline))

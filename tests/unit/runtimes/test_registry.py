@@ -14,10 +14,10 @@ import pytest
 
 from tests.unit.runtimes.models import fitted
 from textmill.errors import MissingExtraError, ModelInvalidError, ModelNotFoundError
-from textmill.runtimes import stored
 from textmill.runtimes.base import ModelSpec
 from textmill.runtimes.digest import combined, digest
 from textmill.runtimes.registry import DEFAULT_MODELS, check, inspect, is_heavy, load
+from textmill.runtimes.sklearn import stored
 
 
 def test_the_default_models_are_there() -> None:

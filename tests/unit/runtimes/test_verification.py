@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
 
-from tests.unit.runtimes.linear_models import compiled, fitted
 from textmill.runtimes.base import ModelInfo, Scores
-from textmill.runtimes.verification import Verification, verify
-from textmill.runtimes.verification_texts import texts_of_terms, verification_texts
+from textmill.runtimes.linear.texts import texts_of_terms, verification_texts
+from textmill.runtimes.verification import Candidate, Comparison, verify
 
 PATH = ":".join(sys.path)
 TEXTS = ["one", "two words", "and three words"]
@@ -43,6 +39,11 @@ def by_length(text: str) -> Scores:
     return (0.2, 0.8) if len(text) > 5 else (0.9, 0.1)
 
 
+def compared(native: Callable[[str], Scores], compiled: Callable[[str], Scores]) -> Comparison:
+    """Two functions of the text, as runtimes."""
+    return verify(Candidate(Answering(native), Answering(compiled), tolerance=1e-9), TEXTS)
+
+
 def failing(text: str) -> Scores:
     """It takes no text of two words."""
     if text == "two words":
@@ -55,8 +56,7 @@ class TestTheComparison:
 
     def test_equal_answers(self) -> None:
         """Rounding aside, which is reported."""
-        other = Answering(lambda text: (by_length(text)[0] + 1e-12, by_length(text)[1]))
-        found = verify(Answering(by_length), other, TEXTS, 1e-9)
+        found = compared(by_length, lambda text: (by_length(text)[0] + 1e-12, by_length(text)[1]))
         assert (3, None) == (found.texts, found.difference)
         assert found.largest == pytest.approx(1e-12, rel=0.01)
 
@@ -72,15 +72,16 @@ class TestTheComparison:
     )
     def test_a_difference_is_told_without_the_text(self, other: Callable[[str], Scores], told: str) -> None:
         """The length of the text and the label it concerns."""
-        found = verify(Answering(by_length), Answering(other), TEXTS, 1e-9)
+        found = compared(by_length, other)
         assert told in str(found.difference)
         assert "words" not in str(found.difference)
 
     def test_failing_in_the_same_way_is_equal(self) -> None:
         """Other texts of the same batch are compared none the less."""
-        assert Verification(3, 0.0, None) == verify(Answering(failing), Answering(failing), TEXTS, 1e-9)
-        changed = Answering(lambda text: failing(text) if len(text) < 12 else (0.9, 0.1))
-        assert "of 15 characters" in str(verify(Answering(failing), changed, TEXTS, 1e-9).difference)
+        same = compared(failing, failing)
+        assert (3, 0.0, None) == (same.texts, same.largest, same.difference)
+        found = compared(failing, lambda text: failing(text) if len(text) < 12 else (0.9, 0.1))
+        assert "of 15 characters" in str(found.difference)
 
 
 class TestTheTexts:
@@ -108,7 +109,7 @@ class TestTheTexts:
     def test_the_same_in_every_process(self) -> None:
         """Whatever the seed of hashes."""
         code = (
-            "from textmill.runtimes.verification_texts import verification_texts as texts; import zlib;"
+            "from textmill.runtimes.linear.texts import verification_texts as texts; import zlib;"
             "print(zlib.crc32('|'.join(texts()).encode('utf-8', 'surrogatepass')))"
         )
         found = {
@@ -126,14 +127,3 @@ class TestTheTexts:
         assert found <= set(terms)
         assert 1000 < len(found)
         assert max(terms[word] for word in found) > 4000
-
-
-def test_it_costs_little_at_load() -> None:
-    """The best of three rounds over all texts is less than the 0.3 s that a start may take more."""
-    runtime = compiled(fitted(TfidfVectorizer(ngram_range=(1, 2)), LogisticRegression()))
-    times = []
-    for _ in range(3):
-        started = time.perf_counter()
-        verify(runtime.native, runtime, verification_texts(), 1e-9)
-        times.append(time.perf_counter() - started)
-    assert min(times) < 0.3

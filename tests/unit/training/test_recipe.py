@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from textmill.errors import ModelInvalidError
-from textmill.runtimes import plain
 from textmill.runtimes.base import ModelSpec
 from textmill.runtimes.registry import load
+from textmill.runtimes.sklearn import plain
 from textmill.training import fitting, recipe
 from textmill.training.data import LabelledTexts
 
@@ -65,4 +66,5 @@ def test_what_is_stored_answers_the_same(tmp_path: Path, suffix: str) -> None:
     fitting.store(model, path, plain.Card(description="a test", licence="none"))
     runtime = load(ModelSpec("m", str(path)))
     assert runtime.info.labels == ("bad", "good")
-    assert np.allclose(runtime.predict(TEXTS), model.predict_proba(TEXTS), rtol=0, atol=1e-12)
+    found: Any = runtime.predict(TEXTS)
+    assert np.allclose(found, model.predict_proba(TEXTS), rtol=0, atol=1e-12)

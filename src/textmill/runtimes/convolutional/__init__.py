@@ -1,0 +1,1 @@
+"""spaCy's convolutional entity recognisers, compiled: its answers from numpy alone."""

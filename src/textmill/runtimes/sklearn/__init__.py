@@ -1,0 +1,1 @@
+"""scikit-learn text classifiers: their files, and the library's own computation."""
