@@ -9,7 +9,7 @@ from textmill.engine.executors import BatchError, WorkerLostError
 from textmill.engine.lane import LaneOptions
 from textmill.engine.placement import PROBES, Place, Placed
 from textmill.engine.policy import Bounds, Pace
-from textmill.runtimes.base import ModelInfo, ModelSpec, Result
+from textmill.runtimes.base import Explained, ModelInfo, ModelSpec, Result, Scores
 
 SPEC = ModelSpec(name="fake", path="fake")
 INFO = ModelInfo(
@@ -30,7 +30,7 @@ KILLER = "killer"
 """A text that takes the worker down with it."""
 
 
-def answer(text: str) -> Result:
+def answer(text: str) -> Scores:
     """What the fake model says of a text."""
     score = 1.0 / (1 + len(text))
     return (score, 1.0 - score)
@@ -59,7 +59,7 @@ class FakeExecutor:
         self._alive = True
         return INFO
 
-    def run(self, texts: Sequence[str]) -> Sequence[Result]:
+    def run(self, texts: Sequence[str], *, explain: bool = False) -> Sequence[Result]:
         if not self._alive:
             raise WorkerLostError("The worker is gone.")
         if list(texts) != list(PROBES):
@@ -72,7 +72,7 @@ class FakeExecutor:
             raise WorkerLostError("The worker died.")
         if POISON in texts:
             raise BatchError("ValueError")
-        return [answer(text) for text in texts]
+        return [Explained(answer(text), ()) if explain else answer(text) for text in texts]
 
     def alive(self) -> bool:
         return self._alive

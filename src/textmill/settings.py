@@ -106,6 +106,11 @@ class ModelSettings(Group):
     """Load although another version of the library wrote it."""
     sentences: Literal["none", "parser"] = "none"
     """spaCy: `parser` also runs the parser, whose sentence starts no entity may cross; slower."""
+    runtime: Literal["auto", "compiled", "native"] = "auto"
+    """What computes: `compiled` insists on the faster form, `native` on the library's own code; `auto` takes
+    the compiled form where the model has one that is proven to answer the same."""
+    verify_with: str | None = None
+    """A file with texts of your own, one a line, on which a compiled form must answer the same at start."""
     executor: Literal["auto", "inline", "thread", "process"] = "auto"
     """Where it computes; `auto` measures at start."""
 

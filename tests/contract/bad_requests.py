@@ -63,7 +63,7 @@ BAD = [
     Bad("top_k of zero", 422, "body-invalid", b'{"text":"a","top_k":0}'),
     Bad("top_k as text", 422, "body-invalid", b'{"text":"a","top_k":"2"}'),
     Bad("threshold over one", 422, "body-invalid", b'{"text":"a","threshold":1.5}'),
-    Bad("another task's option", 422, "body-invalid", b'{"text":"a","offset_unit":"utf8"}'),
+    Bad("another task's option", 422, "body-invalid", b'{"text":"a","labels":["ORG"]}'),
     Bad("ten megabytes of one character", 413, "body-too-large", _text("a" * 10_000_000)),
     Bad("no content type", 415, "media-type-unsupported", _text("a"), headers={}),
     Bad("form", 415, "media-type-unsupported", b"text=a", headers={"content-type": "multipart/form-data"}),

@@ -92,7 +92,7 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
-FIELDS = st.sampled_from(["text", "texts", "top_k", "threshold", "labels", "offset_unit", "extra"])
+FIELDS = st.sampled_from(["text", "texts", "top_k", "threshold", "labels", "offset_unit", "explain", "extra"])
 BODIES = (
     st.binary(max_size=40)
     | ANYTHING.map(lambda value: json.dumps(value).encode())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
@@ -18,6 +18,8 @@ Text: TypeAlias = Annotated[
         json_schema_extra={"minLength": 1},
     ),
 ]
+
+OffsetUnit: TypeAlias = Literal["codepoint", "utf16", "utf8"]
 
 
 class Schema(BaseModel):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from textmill.contracts.base import Schema, TextInput
+from textmill.contracts.base import OffsetUnit, Schema, TextInput
 from textmill.contracts.problems import ItemProblem
-
-OffsetUnit: TypeAlias = Literal["codepoint", "utf16", "utf8"]
 
 
 class EntitiesRequest(TextInput):

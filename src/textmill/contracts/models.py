@@ -21,6 +21,15 @@ class CardQuality(Schema):
     """How many texts; 0 where the source does not say."""
 
 
+class CardVerified(Schema):
+    """How a compiled runtime was proven when the model was loaded."""
+
+    texts: int
+    """On how many texts its answers were compared with the library's own."""
+    largest_difference: float
+    """How far numbers (scores, or the vectors of words) lay apart at most."""
+
+
 class ModelSummary(Schema):
     """A served model in the list."""
 
@@ -56,8 +65,13 @@ class ModelCard(ModelSummary):
     created: str | None = None
     quality: list[CardQuality] | None = None
     runtime: str | None = None
-    """What computes: `native` is the library's own code."""
+    """What computes: `native` is the library's own code, `compiled` a faster form with the same answers."""
     runtime_reason: str | None = None
+    """Why that runtime was chosen."""
+    verified: CardVerified | None = None
+    """The proof of a compiled runtime."""
+    explains: bool | None = None
+    """Whether `explain` can be asked for."""
     executor: str | None = None
     """Where it computes: `inline`, `thread` or `process`."""
     notes: list[str] | None = None

@@ -55,6 +55,7 @@ class Item:
     call: Call
     index: int
     text: str
+    explain: bool = False
     crashes: int = 0
 
     @property
@@ -72,6 +73,6 @@ class Item:
         self.call.settle(self.index, outcome)
 
 
-def items_of(call: Call, texts: Sequence[str]) -> list[Item]:
+def items_of(call: Call, texts: Sequence[str], *, explain: bool = False) -> list[Item]:
     """The items of a call."""
-    return [Item(call, index, text) for index, text in enumerate(texts)]
+    return [Item(call, index, text, explain) for index, text in enumerate(texts)]

@@ -37,19 +37,30 @@ class Engine:
         for lane in self.lanes.values():
             lane.start()
 
-    def submit(self, model: str, texts: Sequence[str], deadline: float) -> Future[list[Outcome]]:
+    def compute_now(self, model: str, texts: Sequence[str], *, explain: bool = False) -> list[Outcome] | None:
+        """The answers at once, computed in this thread, where that costs less than to wait for them.
+
+        Raises:
+            KeyError: there is no such model.
+        """
+        return self.lanes[model].compute_now(texts, explain=explain)
+
+    def submit(
+        self, model: str, texts: Sequence[str], deadline: float, *, explain: bool = False
+    ) -> Future[list[Outcome]]:
         """Accept texts for a model, or raise at once.
 
         Args:
             model: one of `lanes`.
             texts: at least one.
             deadline: when the answer becomes worthless, on `clock`.
+            explain: with reasons; only for models whose `info.explains`.
 
         Raises:
             KeyError: there is no such model.
             ModelNotReadyError, OverloadedError, ShuttingDownError: nothing was accepted.
         """
-        return self.lanes[model].submit(texts, deadline)
+        return self.lanes[model].submit(texts, deadline, explain=explain)
 
     def stuck(self) -> list[str]:
         """The models whose work has stopped moving; a live engine has none."""

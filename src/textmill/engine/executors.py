@@ -15,9 +15,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol
 
-from textmill.engine.wire import Failed, Loaded, Raised, Ran
+from textmill.engine.wire import Failed, Loaded, Raised, Ran, Run
 from textmill.errors import EngineError, ModelError, TextmillError
-from textmill.runtimes.base import ModelInfo, ModelSpec, Result, Runtime
+from textmill.runtimes.base import ModelInfo, ModelSpec, Result, Runtime, answer
 from textmill.runtimes.registry import load
 
 
@@ -38,7 +38,7 @@ class Executor(Protocol):
         """Load the model (again). Blocks; raises ModelError when it cannot be served."""
         ...
 
-    def run(self, texts: Sequence[str]) -> Sequence[Result]:
+    def run(self, texts: Sequence[str], *, explain: bool = False) -> Sequence[Result]:
         """Compute a batch. Raises BatchError, or WorkerLostError when the worker is gone."""
         ...
 
@@ -78,12 +78,12 @@ class LocalExecutor:
             self._turn = nullcontext()
         return self._runtime.info
 
-    def run(self, texts: Sequence[str]) -> Sequence[Result]:
+    def run(self, texts: Sequence[str], *, explain: bool = False) -> Sequence[Result]:
         if self._runtime is None:
             raise WorkerLostError("The model is not loaded.")
         try:
             with self._turn:
-                return self._runtime.predict(texts)
+                return answer(self._runtime, texts, explain=explain)
         except Exception as error:  # whatever a model raises must not end the engine's loop
             raise BatchError(type(error).__name__) from error
 
@@ -129,8 +129,8 @@ class ProcessExecutor:
             raise self._lost(f"it answered {type(reply).__name__} when asked to load")
         return reply.info
 
-    def run(self, texts: Sequence[str]) -> Sequence[Result]:
-        reply = self._ask(list(texts), patience=self._stuck_seconds)
+    def run(self, texts: Sequence[str], *, explain: bool = False) -> Sequence[Result]:
+        reply = self._ask(Run(list(texts), explain), patience=self._stuck_seconds)
         if isinstance(reply, Raised):
             raise BatchError(reply.error)
         if not isinstance(reply, Ran):

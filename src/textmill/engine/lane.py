@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from textmill.engine.bisection import compute
 from textmill.engine.calls import Call, Item, Outcome, items_of
 from textmill.engine.events import (
     BatchDone,
@@ -22,10 +23,10 @@ from textmill.engine.events import (
     StateChanged,
     ignore,
 )
-from textmill.engine.executors import BatchError, Executor, WorkerLostError
+from textmill.engine.executors import BatchError, WorkerLostError
 from textmill.engine.memory import freeze
 from textmill.engine.placement import Place, Placed, check_golden, place
-from textmill.engine.policy import Backlog, Bounds, Pace, backoff, halves, refuse, retry_after
+from textmill.engine.policy import Backlog, Bounds, Pace, backoff, refuse, retry_after
 from textmill.engine.queue import Queue
 from textmill.engine.renewal import LOOK_SECONDS, Growth, Successor
 from textmill.errors import (
@@ -143,7 +144,19 @@ class Lane:
         """Begin to load, and return at once."""
         self._thread.start()
 
-    def submit(self, texts: Sequence[str], deadline: float) -> Future[list[Outcome]]:
+    def compute_now(self, texts: Sequence[str], *, explain: bool = False) -> list[Outcome] | None:
+        """The answers, where the model is cheap enough to compute in the caller's thread; else None."""
+        placed, characters = self._placed, sum(map(len, texts))
+        if placed is None or not self._is_cheap(characters):
+            return None
+        started = self._clock()
+        found = [self._outcome(result) for _, result in compute(placed.executor, texts, explain=explain)]
+        self._tell(BatchDone(self.spec.name, len(texts), characters, self._clock() - started))
+        return found
+
+    def submit(
+        self, texts: Sequence[str], deadline: float, *, explain: bool = False
+    ) -> Future[list[Outcome]]:
         """Accept some texts, or raise at once.
 
         Args:
@@ -157,12 +170,8 @@ class Lane:
         call = Call(len(texts), deadline)
         with self._changed:
             self._admit(len(texts), characters, deadline)
-            inline = self._inline(characters)
-            if not inline:
-                self._queue.add(items_of(call, texts), characters)
-                self._changed.notify_all()
-        if inline:
-            self._resolve(items_of(call, texts))
+            self._queue.add(items_of(call, texts, explain=explain), characters)
+            self._changed.notify_all()
         return call.future
 
     def close(self, patience: float) -> None:
@@ -200,10 +209,11 @@ class Lane:
                 retry_after=retry_after(self.backlog, self._pace),
             )
 
-    def _inline(self, characters: int) -> bool:
+    def _is_cheap(self, characters: int) -> bool:
         return (
             self.place == "inline"
             and self.state == "ready"
+            and not self._closing
             and characters * self._pace.per_character < INLINE_BUDGET
         )
 
@@ -297,32 +307,23 @@ class Lane:
                 self._running = Backlog(0, 0)
                 self._changed.notify_all()
 
-    @staticmethod
-    def _run(executor: Executor, batch: Sequence[Item]) -> Sequence[Result]:
-        results = executor.run([item.text for item in batch])
-        if len(results) != len(batch):
-            raise BatchError("WrongNumberOfResults")
-        return results
-
     def _resolve(self, batch: Sequence[Item]) -> None:
-        """Compute a batch; one that raises is halved until the text that does it stands alone."""
+        """Compute a batch and settle its texts; those that want reasons run apart from those that do not."""
         if self._placed is None:
             raise WorkerLostError("The model is not loaded.")
-        try:
-            results = self._run(self._placed.executor, batch)
-        except BatchError as error:
-            if len(batch) == 1:
-                self._poison(batch[0], str(error))
-                return
-            for half in halves(batch):
-                self._resolve(half)
-        else:
-            for item, result in zip(batch, results, strict=True):
-                item.settle(result)
+        for explain in (False, True):
+            part = [item for item in batch if item.explain is explain]
+            if part:
+                texts = [item.text for item in part]
+                for place, result in compute(self._placed.executor, texts, explain=explain):
+                    part[place].settle(self._outcome(result))
 
-    def _poison(self, item: Item, error: str) -> None:
-        item.settle(PredictionError(f"Model {self.spec.name!r} failed on this text ({error})."))
+    def _outcome(self, result: Result | BatchError) -> Outcome:
+        return self._poisoned(str(result)) if isinstance(result, BatchError) else result
+
+    def _poisoned(self, error: str) -> PredictionError:
         self._tell(Poisoned(self.spec.name, error))
+        return PredictionError(f"Model {self.spec.name!r} failed on this text ({error}).")
 
     def _requeue(self, batch: Sequence[Item]) -> None:
         """After the loss of a worker: try every unfinished text once more, alone."""
@@ -332,7 +333,7 @@ class Lane:
                 continue
             item.crashes += 1
             if item.crashes >= MAX_CRASHES:
-                self._poison(item, "WorkerLost")
+                item.settle(self._poisoned("WorkerLost"))
             else:
                 again.append(item)
         with self._changed:

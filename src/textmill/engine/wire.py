@@ -1,6 +1,6 @@
 """What engine and worker process say to each other, pickled over a private socket pair.
 
-The engine sends a `ModelSpec` once, then lists of texts; the worker answers each message with one of these.
+The engine sends a `ModelSpec` once, then batches (`Run`); the worker answers each with one of the rest.
 """
 
 from __future__ import annotations
@@ -9,6 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textmill.runtimes.base import ModelInfo, Result
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A batch to compute, with reasons or without."""
+
+    texts: list[str]
+    explain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from textmill.engine.memory import freeze
-from textmill.engine.wire import Failed, Loaded, Raised, Ran
+from textmill.engine.wire import Failed, Loaded, Raised, Ran, Run
 from textmill.errors import TextmillError
-from textmill.runtimes.base import ModelSpec, Runtime
+from textmill.runtimes.base import ModelSpec, Runtime, answer
 from textmill.runtimes.registry import load
 
 NICENESS = 5
@@ -51,9 +51,9 @@ def _load(connection: Connection[Any, Any]) -> Runtime | None:
     return None
 
 
-def _run(runtime: Runtime, texts: list[str]) -> Ran | Raised:
+def _run(runtime: Runtime, batch: Run) -> Ran | Raised:
     try:
-        return Ran(runtime.predict(texts))
+        return Ran(answer(runtime, batch.texts, explain=batch.explain))
     except Exception as error:  # noqa: BLE001 - the engine finds the text; its message may hold it
         return Raised(type(error).__name__)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, cast
 
 Task: TypeAlias = Literal["classification", "entities"]
 
@@ -177,6 +177,13 @@ class ExplainingRuntime(Runtime, Protocol):
     def explain(self, texts: Sequence[str]) -> Sequence[Explained]:
         """As `predict`, with reasons."""
         ...
+
+
+def answer(runtime: Runtime, texts: Sequence[str], *, explain: bool = False) -> Sequence[Result]:
+    """Ask a runtime, with reasons where they are wanted (and `info.explains`)."""
+    if explain:
+        return cast("ExplainingRuntime", runtime).explain(texts)
+    return runtime.predict(texts)
 
 
 @dataclass(frozen=True, slots=True)

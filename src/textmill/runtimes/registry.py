@@ -107,8 +107,8 @@ def check(spec: ModelSpec) -> Kind:
 
 
 def is_heavy(spec: ModelSpec) -> bool:
-    """Whether a model of this kind usually takes milliseconds for a text."""
-    return _kind(spec) == "spacy"
+    """Whether a model of this kind usually takes milliseconds for a text, as far as can be known before."""
+    return _kind(spec) == "spacy" and (spec.runtime == "native" or spec.sentences == "parser")
 
 
 def _check_trust(spec: ModelSpec) -> None:

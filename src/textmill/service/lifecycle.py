@@ -59,6 +59,8 @@ def spec(name: str, model: ModelSettings) -> ModelSpec:
         trust=model.trust,
         allow_version_mismatch=model.allow_version_mismatch,
         sentences=model.sentences,
+        runtime=model.runtime,
+        verify_with=model.verify_with,
     )
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
 
-OffsetUnit = Literal["codepoint", "utf16", "utf8"]
+from textmill.contracts.base import OffsetUnit
 
 
 def converted(text: str, places: Iterable[int], unit: OffsetUnit) -> dict[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from textmill.contracts.classification import ClassificationRequest
@@ -27,9 +28,19 @@ from textmill.service.problems import item_problem
 from textmill.settings import Settings
 
 RenderText: TypeAlias = Callable[[str, Result], dict[str, Any]]
+Finish: TypeAlias = Callable[[list[Outcome]], Reply]
 
 TIMEOUT_HEADER = "x-request-timeout"
 PRIVATE: Headers = (("cache-control", "no-store"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """How a call is answered: what stands around the results, one text's part, whether with reasons."""
+
+    head: dict[str, Any]
+    render: RenderText
+    explain: bool = False
 
 
 class Predictions:
@@ -40,7 +51,7 @@ class Predictions:
         self._limits = settings.limits
         self._seconds = settings.engine.deadline_seconds
 
-    def guide_predict(self, request: Request, _: str) -> Pending:
+    def guide_predict(self, request: Request, _: str) -> Pending | Reply:
         """`POST /predict`: the label of one text."""
         name = self._model_for("classification")
         labels = self._info(name).labels
@@ -48,16 +59,16 @@ class Predictions:
         def render(_: str, result: Result) -> dict[str, Any]:
             return {"sentiment": tasks.best_label(labels, result)}  # type: ignore[arg-type]  # by its task
 
-        return self._one(request, name, self._guide_text(request), render)
+        return self._one(request, name, self._guide_text(request), Answering({}, render))
 
-    def guide_ner(self, request: Request, _: str) -> Pending:
+    def guide_ner(self, request: Request, _: str) -> Pending | Reply:
         """`POST /ner`: the entities of one text."""
         name = self._model_for("entities")
 
         def render(text: str, result: Result) -> dict[str, Any]:
             return {"entities": tasks.entity_list(text, result)}  # type: ignore[arg-type]  # by its task
 
-        return self._one(request, name, self._guide_text(request), render)
+        return self._one(request, name, self._guide_text(request), Answering({}, render))
 
     def predict(self, request: Request, name: str) -> Pending | Reply:
         """`POST /v1/models/{model}/predict`: one text or several."""
@@ -66,8 +77,12 @@ class Predictions:
         if info.task == "classification":
             asked = bodies.read(request, ClassificationRequest, self._limits.body_bytes)
 
-            def render(_: str, result: Result) -> dict[str, Any]:
-                return tasks.classification(info.labels, result, asked)
+            tasks.check_explain(asked, info)
+            if asked.explain:
+                head["offset_unit"] = asked.offset_unit
+
+            def render(text: str, result: Result) -> dict[str, Any]:
+                return tasks.classification(info.labels, text, result, asked)
 
             return self._asked(request, name, asked, head, render)
         wanted = bodies.read(request, EntitiesRequest, self._limits.body_bytes)
@@ -87,26 +102,29 @@ class Predictions:
         head: dict[str, Any],
         render: RenderText,
     ) -> Pending | Reply:
+        explain = isinstance(asked, ClassificationRequest) and asked.explain
         if asked.is_list:
-            return self._many(request, name, asked.texts, head, render)
-        return self._one(request, name, asked.text, lambda *answer: head | {"result": render(*answer)})
+            return self._many(request, name, asked.texts, Answering(head, render, explain))
 
-    def _one(self, request: Request, name: str, text: str, render: RenderText) -> Pending:
+        def whole(text: str, result: Result) -> dict[str, Any]:
+            return head | {"result": render(text, result)}
+
+        return self._one(request, name, asked.text, Answering(head, whole, explain))
+
+    def _one(self, request: Request, name: str, text: str, answering: Answering) -> Pending | Reply:
         if error := self._fault(text):
             raise error
-        deadline = self._deadline(request)
-        future = self._engine.submit(name, (text,), deadline)
 
         def finish(outcomes: list[Outcome]) -> Reply:
             outcome = outcomes[0]
             if isinstance(outcome, BaseException):
                 raise outcome
-            return json_reply(render(text, outcome), headers=PRIVATE)
+            return json_reply(answering.render(text, outcome), headers=PRIVATE)
 
-        return Pending(future, deadline, finish)
+        return self._compute(request, name, (text,), finish, explain=answering.explain)
 
     def _many(
-        self, request: Request, name: str, texts: Sequence[str], head: dict[str, Any], render: RenderText
+        self, request: Request, name: str, texts: Sequence[str], answering: Answering
     ) -> Pending | Reply:
         if len(texts) > self._limits.texts:
             raise TooManyTextsError(
@@ -119,13 +137,23 @@ class Predictions:
         def finish(outcomes: list[Outcome]) -> Reply:
             rest = iter(outcomes)
             merged = [next(rest) if fault is None else fault for fault in faults]
-            items = [_item(text, outcome, render) for text, outcome in zip(texts, merged, strict=True)]
-            return json_reply(head | {"results": items}, headers=PRIVATE)
+            pairs = zip(texts, merged, strict=True)
+            items = [_item(text, outcome, answering.render) for text, outcome in pairs]
+            return json_reply(answering.head | {"results": items}, headers=PRIVATE)
 
-        deadline = self._deadline(request)
         if not good:
             return finish([])
-        return Pending(self._engine.submit(name, good, deadline), deadline, finish)
+        return self._compute(request, name, good, finish, explain=answering.explain)
+
+    def _compute(
+        self, request: Request, name: str, texts: Sequence[str], finish: Finish, *, explain: bool
+    ) -> Pending | Reply:
+        """Now, where the model is cheap; else in its turn."""
+        deadline = self._deadline(request)
+        outcomes = self._engine.compute_now(name, texts, explain=explain)
+        if outcomes is not None:
+            return finish(outcomes)
+        return Pending(self._engine.submit(name, texts, deadline, explain=explain), deadline, finish)
 
     # What a call needs before it may go on.
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
+from textmill.contracts.base import OffsetUnit
 from textmill.contracts.classification import ClassificationRequest
 from textmill.contracts.entities import EntitiesRequest
 from textmill.errors import FieldError, InvalidBodyError
-from textmill.runtimes.base import Result, Scores, Span
-from textmill.service.offsets import OffsetUnit, converted
+from textmill.runtimes.base import Explained, Explanation, ModelInfo, Result, Scores, Span
+from textmill.service.offsets import converted
 
 
 def best_label(labels: Sequence[str], scores: Scores) -> str:
@@ -17,8 +18,13 @@ def best_label(labels: Sequence[str], scores: Scores) -> str:
     return labels[max(range(len(scores)), key=scores.__getitem__)]
 
 
-def classification(labels: Sequence[str], result: Result, asked: ClassificationRequest) -> dict[str, Any]:
+def classification(
+    labels: Sequence[str], text: str, result: Result, asked: ClassificationRequest
+) -> dict[str, Any]:
     """The answer for one text, as the caller asked for it."""
+    if isinstance(result, Explained):
+        found = classification(labels, text, result.scores, asked)
+        return found | {"explanations": explanations(text, result.explanations, found["scores"], asked)}
     scores = cast("Scores", result)
     ranked = sorted(zip(labels, scores, strict=True), key=lambda pair: -pair[1])
     label, score = ranked[0]
@@ -31,6 +37,50 @@ def classification(labels: Sequence[str], result: Result, asked: ClassificationR
             if value >= asked.threshold
         ],
     }
+
+
+def explanations(
+    text: str,
+    found: Sequence[Explanation],
+    listed: Sequence[dict[str, Any]],
+    asked: ClassificationRequest,
+) -> list[dict[str, Any]]:
+    """The reasons for the listed labels; a single one speaks for both of two labels."""
+    names = {score["label"] for score in listed}
+    wanted = [one for one in found if len(found) == 1 or one.label in names]
+    marks = (mark for one in wanted for part in one.contributions for place in part.places for mark in place)
+    at = converted(text, marks, asked.offset_unit)
+    return [
+        {
+            "label": one.label,
+            "decision": one.decision,
+            "base": one.base,
+            "terms": [
+                {
+                    "term": part.term,
+                    "contribution": part.value,
+                    "places": [{"start": at[start], "end": at[end]} for start, end in part.places],
+                }
+                for part in one.contributions
+            ],
+        }
+        for one in wanted
+    ]
+
+
+def check_explain(asked: ClassificationRequest, info: ModelInfo) -> None:
+    """Refuse to explain what has no reasons to give."""
+    if asked.explain and not info.explains:
+        fault = FieldError("/explain", "not-explained", f"This model gives no reasons. {_silence(info)}")
+        raise InvalidBodyError(f"{fault.pointer}: {fault.message}", (fault,))
+
+
+def _silence(info: ModelInfo) -> str:
+    if info.task != "classification":
+        return "It finds entities; only classifiers are explained."
+    if info.runtime == "compiled":
+        return "It averages several classifiers, which no single decision value explains."
+    return f"Only compiled linear classifiers do. {info.runtime_reason}"
 
 
 def entities(text: str, result: Result, asked: EntitiesRequest) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from textmill.errors import (
     PredictionError,
     ShuttingDownError,
 )
+from textmill.runtimes.base import Explained
 
 LONG = 30.0
 
@@ -45,8 +46,8 @@ class Bench:
         self.executor = executor
         self.lane = Lane(SPEC, options, clock=self.clock, listener=self.events.append, load=load)
 
-    def submit(self, *texts: str, seconds: float = LONG) -> Future[list[Outcome]]:
-        return self.lane.submit(texts, self.clock() + seconds)
+    def submit(self, *texts: str, seconds: float = LONG, explain: bool = False) -> Future[list[Outcome]]:
+        return self.lane.submit(texts, self.clock() + seconds, explain=explain)
 
     def occupy(self) -> Future[list[Outcome]]:
         """Keep the worker busy until its gate opens."""
@@ -186,15 +187,39 @@ def test_a_text_that_kills_workers_is_found(make: Callable[..., Bench]) -> None:
 
 
 def test_a_cheap_model_computes_in_its_callers_thread(make: Callable[..., Bench]) -> None:
-    """Inline: the future is done when submit returns, with no thread in between."""
+    """Inline: the answer is there at once, with no thread and no future in between."""
     bench = make(place="inline")
-    assert bench.submit("a").done()
+    assert [answer("a"), answer("bc")] == bench.lane.compute_now(["a", "bc"])
+
+
+def test_a_bad_text_fails_alone_in_its_callers_thread(make: Callable[..., Bench]) -> None:
+    """Its neighbours in the same call get their answers."""
+    bench = make(place="inline")
+    before, poisoned, after = bench.lane.compute_now(["a", POISON, "b"]) or []
+    assert [answer("a"), answer("b")] == [before, after]
+    assert isinstance(poisoned, PredictionError)
+
+
+def test_what_is_not_inline_is_not_computed_at_once(make: Callable[..., Bench]) -> None:
+    """Another thread or process computes it."""
+    assert make(place="thread").lane.compute_now(["a"]) is None
+
+
+def test_reasons_are_given_to_those_who_ask(make: Callable[..., Bench]) -> None:
+    """Also where both kinds wait together."""
+    bench = make()
+    bench.occupy()
+    plain, explained = bench.submit("b"), bench.submit("b", explain=True)
+    bench.executor.gate.set()
+    assert [answer("b")] == plain.result(5)
+    assert [Explained(answer("b"), ())] == explained.result(5)
 
 
 def test_a_long_text_never_computes_inline(make: Callable[..., Bench]) -> None:
     """What would hold the caller's event loop goes to the lane's own thread."""
     bench = make(place="inline")
     bench.executor.gate.clear()
+    assert bench.lane.compute_now(["x" * 9_000_000]) is None
     future = bench.submit("x" * 9_000_000)
     assert not future.done()
     bench.executor.gate.set()

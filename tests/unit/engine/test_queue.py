@@ -14,7 +14,7 @@ BOUNDS = Bounds(queue_items=100, queue_characters=10_000, batch_items=4, batch_c
 
 def item(size: int, *, deadline: float = 10.0, crashes: int = 0) -> Item:
     """A text of some size."""
-    return Item(Call(1, deadline), 0, "x" * size, crashes)
+    return Item(Call(1, deadline), 0, "x" * size, crashes=crashes)
 
 
 def filled(items: list[Item]) -> Queue:
