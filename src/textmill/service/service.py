@@ -91,8 +91,10 @@ class Service:
 
     def _request_id(self, request: Request) -> str:
         """The caller's id where it is safe; else ours and a count (randomness is slow)."""
-        asked = request.headers.get("x-request-id", "")
-        return asked if REQUEST_ID.fullmatch(asked) else f"{self._id}{next(self._numbers):016x}"
+        asked = request.headers.get("x-request-id")
+        if asked is not None and REQUEST_ID.fullmatch(asked):
+            return asked
+        return f"{self._id}{next(self._numbers):016x}"
 
     def _accept(self, exchange: Exchange, answer: Pending) -> None:
         """Let an exchange wait, or shed it where the server has no thread left to wait with."""

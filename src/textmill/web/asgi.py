@@ -8,7 +8,9 @@ from typing import Any, TypeAlias
 
 from textmill.service import messages
 from textmill.service.service import Service
+from textmill.web.desk import Desk
 from textmill.web.mailbox import Mailbox
+from textmill.web.reads import Reads
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -23,46 +25,52 @@ class CallerGoneError(Exception):
     """Nobody waits for the reply any more."""
 
 
-def endpoint(service: Service) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
-    """The whole contract as one ASGI app: no request object, no dependency solving."""
+class Door:
+    """Where requests over ASGI come in: no request object, no dependency solving."""
 
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        limits = service.settings.limits
+        self._body_bytes, self._body_seconds = limits.body_bytes, limits.body_seconds
+        self._desk: Desk[messages.Request, messages.Reply | messages.Exchange] = Desk(self._answer)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The whole contract as one ASGI app."""
         if scope["type"] != "http":
             return
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         try:
-            reply = await exchange(service, scope, path, receive)
+            reply = await self.exchange(scope, path, receive)
         except CallerGoneError:
             return
         raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers(reply)]
         await send({"type": "http.response.start", "status": reply.status, "headers": raw})
         await send({"type": "http.response.body", "body": reply.body})
 
-    return answer
+    async def exchange(self, scope: Scope, path: str, receive: Receive) -> messages.Reply:
+        """The reply to a request.
+
+        Raises:
+            CallerGoneError: there is nobody to send it to.
+        """
+        body = await Reads.current(self._body_seconds).within(_read(receive, self._body_bytes))
+        peer = scope["client"][0] if scope.get("client") else None
+        answer = await self._desk.enter(messages.Request(scope["method"], path, _lookup(scope), body, peer))
+        if isinstance(answer, messages.Reply):
+            return answer
+        await _wait(self._service, answer, receive)
+        return self._service.finish(answer)
+
+    def _answer(self, request: messages.Request) -> messages.Reply | messages.Exchange:
+        """The reply, where nothing is to wait for."""
+        begun = self._service.begin(request)
+        return self._service.finish(begun) if begun.future is None else begun
 
 
 def headers(reply: messages.Reply) -> messages.Headers:
     """The reply's headers with those that HTTP needs."""
     length = ("content-length", str(len(reply.body)))
     return (*reply.headers, length, *((("connection", "close"),) if reply.close else ()))
-
-
-async def exchange(service: Service, scope: Scope, path: str, receive: Receive) -> messages.Reply:
-    """The reply to a request.
-
-    Raises:
-        CallerGoneError: there is nobody to send it to.
-    """
-    limits = service.settings.limits
-    try:
-        async with asyncio.timeout(limits.body_seconds):
-            body = await _read(receive, limits.body_bytes)
-    except TimeoutError:
-        body = None
-    peer = scope["client"][0] if scope.get("client") else None
-    begun = service.begin(messages.Request(scope["method"], path, _lookup(scope), body, peer))
-    await _wait(service, begun, receive)
-    return service.finish(begun)
 
 
 def _lookup(scope: Scope) -> dict[str, str]:
@@ -81,11 +89,14 @@ async def _read(receive: Receive, limit: int) -> bytes:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise CallerGoneError
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
+        chunk: bytes = message.get("body", b"")
+        if not message.get("more_body") and not chunks:
+            return chunk  # the usual case: it came with the headers
+        chunks.append(chunk)
+        size += len(chunk)
         if not message.get("more_body"):
             break
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    return b"".join(chunks)
 
 
 async def _wait(service: Service, exchange: messages.Exchange, receive: Receive) -> None:

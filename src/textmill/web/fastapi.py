@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.telemetry import TelemetryConfig
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from textmill.contracts.routes import ROUTES, Route
 from textmill.service import openapi
@@ -15,26 +17,57 @@ from textmill.service.service import Service
 from textmill.web import asgi
 from textmill.web.draining import drain_on_sigterm
 
+SILENT: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
+"""FastAPI's own telemetry exports messages of exceptions, which may hold a text."""
+
+
+class ContractApp(FastAPI):
+    """FastAPI, with the whole contract behind its routes.
+
+    As long as nobody adds a route or a middleware, nothing of FastAPI's own stack has work to do on a
+    request, so it is left out.
+    """
+
+    def __init__(self, service: Service) -> None:
+        super().__init__(
+            openapi_url=None,
+            docs_url=None,
+            redoc_url=None,
+            redirect_slashes=False,
+            lifespan=_lifespan(service),
+            telemetry=SILENT,
+        )
+        self.router.default = asgi.Door(service)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """The stack for requests; called once, at the first."""
+        whole = super().build_middleware_stack()
+        if self.user_middleware or self.routes:
+            return whole
+        answer = self.router.default
+
+        async def shortest(scope: Scope, receive: Receive, send: Send) -> None:
+            await (answer if scope["type"] == "http" else whole)(scope, receive, send)
+
+        return shortest
+
 
 def app(service: Service) -> FastAPI:
     """An app that serves the whole contract, and starts and closes the service.
 
     Routes that are added to it come first; everything else is the service's, down to the 404.
     """
-    host = FastAPI(
-        openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_lifespan(service)
-    )
-    host.router.default = asgi.endpoint(service)
-    return host
+    return ContractApp(service)
 
 
 def router(service: Service) -> APIRouter:
     """The contract's operations for `include_router`; they show in the host's own documentation."""
     included = APIRouter(lifespan=_lifespan(service))
+    door = asgi.Door(service)
     for route in ROUTES:
         included.add_api_route(
             route.path,
-            _operation(service, route),
+            _operation(door, route),
             methods=[route.method],
             summary=route.summary,
             tags=[route.tag],
@@ -58,13 +91,13 @@ def _lifespan(service: Service) -> Callable[[Any], Any]:
     return lifespan
 
 
-def _operation(service: Service, route: Route) -> Callable[[Request], Awaitable[Response]]:
+def _operation(door: asgi.Door, route: Route) -> Callable[[Request], Awaitable[Response]]:
     """One operation as a path operation, below whatever prefix and dependencies the host gives it."""
 
     async def operation(request: Request) -> Response:
         path = route.path.format(**request.path_params)
         try:
-            reply = await asgi.exchange(service, request.scope, path, request.receive)
+            reply = await door.exchange(request.scope, path, request.receive)
         except asgi.CallerGoneError:
             return Response(status_code=499)
         return Response(reply.body, reply.status, dict(asgi.headers(reply)))
