@@ -3,37 +3,58 @@
 from __future__ import annotations
 
 import atexit
-import select
-import socket
-from collections.abc import Callable
-from concurrent.futures import CancelledError
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask, Response, request
 from flask.blueprints import BlueprintSetupState
-from werkzeug.exceptions import ClientDisconnected, HTTPException
+from werkzeug.exceptions import HTTPException
 
 from textmill.contracts.routes import ROUTES, Route
-from textmill.service import messages
 from textmill.service.service import Service
-from textmill.web.slow_bodies import SlowBodies
+from textmill.web import wsgi
 
-LOOK_SECONDS = 0.5
-"""How often to look whether the caller is still there."""
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+PATHS = frozenset(route.path for route in ROUTES)
+
+
+class ContractApp(Flask):
+    """Flask, with the whole contract on its paths.
+
+    As long as nobody adds a route or hooks into its requests, nothing of Flask's own has work to do on a
+    request, so it is left out.
+    """
+
+    def __init__(self, service: Service) -> None:
+        super().__init__("textmill", static_folder=None)
+        self.url_map.merge_slashes = False
+        self._door = wsgi.Door(service)
+        everything = _everything(self._door)
+        for path in PATHS:
+            self.add_url_rule(_rule(path), path, everything, methods=METHODS, provide_automatic_options=False)
+        self.register_error_handler(HTTPException, everything)
+
+    def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        if self._is_extended():
+            return super().wsgi_app(environ, start_response)
+        reply = self._door.exchange(environ)
+        length = ("content-length", str(len(reply.body)))
+        start_response(wsgi.STATUSES[reply.status], [*reply.headers, length])
+        return [b"" if environ["REQUEST_METHOD"] == "HEAD" else reply.body]
+
+    def _is_extended(self) -> bool:
+        """Whether there is anything on it but the contract."""
+        hooks = self.before_request_funcs or self.after_request_funcs or self.teardown_request_funcs
+        return bool(hooks or self.teardown_appcontext_funcs or len(self.view_functions) > len(PATHS))
 
 
 def app(service: Service) -> Flask:
     """An app that serves the whole contract; the service starts with it and closes when Python ends."""
-    host = Flask("textmill", static_folder=None)
-    host.url_map.merge_slashes = False
-    host.url_map.strict_slashes = True
-    slow = SlowBodies(service.settings.limits.body_seconds)
-    for path in {route.path for route in ROUTES}:
-        host.add_url_rule(
-            _rule(path), path, _everything(service, slow), methods=METHODS, provide_automatic_options=False
-        )
-    host.register_error_handler(HTTPException, _everything(service, slow))
+    host = ContractApp(service)
     service.start()
     atexit.register(service.close)
     return host
@@ -42,10 +63,10 @@ def app(service: Service) -> Flask:
 def blueprint(service: Service, name: str = "textmill") -> Blueprint:
     """The contract's operations for `register_blueprint`; the service starts when it is registered."""
     included = Blueprint(name, __name__)
-    slow = SlowBodies(service.settings.limits.body_seconds)
+    door = wsgi.Door(service)
     for route in ROUTES:
         included.add_url_rule(
-            _rule(route.path), route.operation, _operation(service, slow, route), methods=[route.method]
+            _rule(route.path), route.operation, _operation(door, route), methods=[route.method]
         )
 
     @included.record_once
@@ -60,64 +81,24 @@ def _rule(path: str) -> str:
     return path.replace("{", "<").replace("}", ">")
 
 
-def _everything(service: Service, slow: SlowBodies) -> Callable[..., Response]:
+def _everything(door: wsgi.Door) -> Callable[..., Response]:
     """Answer any request, also one that Flask found no route or method for."""
 
     def view(_error: object = None, **_parameters: str) -> Response:
-        return _exchange(service, slow, request.path)
+        return _response(door, request.path)
 
     return view
 
 
-def _operation(service: Service, slow: SlowBodies, route: Route) -> Callable[..., Response]:
+def _operation(door: wsgi.Door, route: Route) -> Callable[..., Response]:
     """One operation, below whatever prefix the host gives it."""
 
     def view(**parameters: str) -> Response:
-        return _exchange(service, slow, route.path.format(**parameters))
+        return _response(door, route.path.format(**parameters))
 
     return view
 
 
-def _exchange(service: Service, slow: SlowBodies, path: str) -> Response:
-    headers = {name.lower(): value for name, value in request.headers}
-    body = _read(slow, service.settings.limits.body_bytes)
-    exchange = service.begin(messages.Request(request.method, path, headers, body, request.remote_addr))
-    _wait(service, exchange)
-    reply = service.finish(exchange)
+def _response(door: wsgi.Door, path: str) -> Response:
+    reply = door.exchange(request.environ, path)
     return Response(reply.body, reply.status, list(reply.headers))
-
-
-def _read(slow: SlowBodies, limit: int) -> bytes | None:
-    """The body, or a little more than the limit of it; None when it did not arrive in time."""
-    with slow.watch(request.environ.get("gunicorn.socket")) as read:
-        try:
-            body = request.stream.read(limit + 1)
-        except (ClientDisconnected, OSError):
-            return None
-    return None if read.ended else body  # an ended read looks like a short body to gunicorn
-
-
-def _wait(service: Service, exchange: messages.Exchange) -> None:
-    """Wait for the engine, and look from time to time whether the caller is still there."""
-    left = exchange.patience
-    while exchange.future is not None and not exchange.future.done() and left > 0:
-        try:
-            exchange.future.exception(timeout=min(LOOK_SECONDS, left))
-        except CancelledError:
-            return
-        except TimeoutError:
-            left -= LOOK_SECONDS
-            if _caller_left(request.environ):
-                service.abandon(exchange)
-
-
-def _caller_left(environ: dict[str, Any]) -> bool:
-    """Whether the connection was closed from the other side (known under gunicorn only)."""
-    connection = environ.get("gunicorn.socket")
-    if connection is None:
-        return False
-    try:
-        readable = select.select([connection], [], [], 0)[0]
-        return bool(readable) and not connection.recv(1, socket.MSG_PEEK)
-    except (OSError, ValueError):  # ValueError: a TLS socket cannot peek, a closed one cannot be waited for
-        return False
