@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import atexit
+import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask, Response, request
@@ -11,6 +13,7 @@ from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import HTTPException
 
 from textmill.contracts.routes import ROUTES, Route
+from textmill.service.messages import Exchange
 from textmill.service.service import Service
 from textmill.web import wsgi
 
@@ -21,15 +24,31 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 PATHS = frozenset(route.path for route in ROUTES)
 
 
+class Later(BaseException):
+    """The answer has to wait for a model.
+
+    Attributes:
+        answer: waits, starts the response, and gives its body.
+    """
+
+    def __init__(self, answer: Callable[[], Iterable[bytes]]) -> None:
+        super().__init__()
+        self.answer = answer
+
+
 class ContractApp(Flask):
     """Flask, with the whole contract on its paths.
 
     As long as nobody adds a route or hooks into its requests, nothing of Flask's own has work to do on a
     request, so it is left out.
+
+    Attributes:
+        impatient_thread: the id of a thread that must not wait for a model; there, `Later` is raised.
     """
 
     def __init__(self, service: Service) -> None:
         super().__init__("textmill", static_folder=None)
+        self.impatient_thread: int | None = None
         self.url_map.merge_slashes = False
         self._door = wsgi.Door(service)
         everything = _everything(self._door)
@@ -41,7 +60,16 @@ class ContractApp(Flask):
         """Answer one request."""
         if self._is_extended():
             return super().wsgi_app(environ, start_response)
-        reply = self._door.exchange(environ)
+        exchange = self._door.begin(environ)
+        answer = partial(self._answer, exchange, environ, start_response)
+        if exchange.future is not None and threading.get_ident() == self.impatient_thread:
+            raise Later(answer)
+        return answer()
+
+    def _answer(
+        self, exchange: Exchange, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        reply = self._door.finish(exchange, environ)
         length = ("content-length", str(len(reply.body)))
         start_response(wsgi.STATUSES[reply.status], [*reply.headers, length])
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else reply.body]
@@ -100,5 +128,6 @@ def _operation(door: wsgi.Door, route: Route) -> Callable[..., Response]:
 
 
 def _response(door: wsgi.Door, path: str) -> Response:
-    reply = door.exchange(request.environ, path)
+    environ = request.environ
+    reply = door.finish(door.begin(environ, path), environ)
     return Response(reply.body, reply.status, list(reply.headers))

@@ -105,7 +105,7 @@ def _gunicorn(settings: Settings, bound: socket.socket) -> None:
         "bind": [f"fd://{bound.fileno()}"],
         "backlog": BACKLOG,
         "workers": server.workers,
-        "worker_class": "gthread",
+        "worker_class": "textmill.web.prompt.PromptWorker",
         "threads": server.threads,
         "keepalive": int(server.keepalive_seconds),
         "graceful_timeout": int(server.drain_grace_seconds + server.drain_seconds) + 1,

@@ -34,8 +34,8 @@ class Door:
         self._body_bytes = limits.body_bytes
         self._slow = SlowBodies(limits.body_seconds)
 
-    def exchange(self, environ: WSGIEnvironment, path: str | None = None) -> messages.Reply:
-        """The reply to a request.
+    def begin(self, environ: WSGIEnvironment, path: str | None = None) -> messages.Exchange:
+        """Read a request and start what it asks for.
 
         Args:
             path: below the prefix where textmill is embedded; by default the request's own.
@@ -48,7 +48,10 @@ class Door:
             self._read(environ),
             environ.get("REMOTE_ADDR"),
         )
-        exchange = self._service.begin(request)
+        return self._service.begin(request)
+
+    def finish(self, exchange: messages.Exchange, environ: WSGIEnvironment) -> messages.Reply:
+        """The reply, after waiting for it where it is not there yet."""
         if exchange.future is not None:
             _wait(self._service, exchange, environ)
         return self._service.finish(exchange)
