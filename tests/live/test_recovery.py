@@ -3,16 +3,42 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import psutil
 import pytest
 
-from tests.live.running import PAUSE, TEXT, Server, eventually
+from tests.live.conftest import FRAMEWORKS, NARROW
+from tests.live.running import PAUSE, TEXT, Server, eventually, running
 
 CALLS = 6
+APART = NARROW | {
+    "TEXTMILL_MODELS__ENTITIES__PATH": "en_core_web_sm",
+    "TEXTMILL_MODELS__ENTITIES__EXECUTOR": "process",
+    "TEXTMILL_MODELS__ENTITIES__RUNTIME": "native",
+}
+"""Entities in a process of their own, as they are for models that are slow."""
 RIGHT = ["Tim Cook", "Apple", "Berlin"]
+
+
+@pytest.fixture(scope="module")
+def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
+    """The servers of this module; they start side by side."""
+    with ExitStack() as stack:
+        yield {
+            name: stack.enter_context(running(tmp_path_factory.mktemp(name), name, settings=APART))
+            for name in FRAMEWORKS
+        }
+
+
+@pytest.fixture
+def server(framework: str, apart: dict[str, Server]) -> Server:
+    """The framework's server, ready."""
+    apart[framework].wait_until_ready()
+    return apart[framework]
 
 
 def in_flight(server: Server, pool: ThreadPoolExecutor) -> list[Future[tuple[int, Any]]]:
