@@ -15,6 +15,7 @@ from textmill.cli.inspect import inspect
 from textmill.cli.predict import predict
 from textmill.cli.serve import serve
 from textmill.cli.train import train
+from textmill.cli.verify import verify
 from textmill.errors import ConfigurationError, TextmillError
 
 app = typer.Typer(
@@ -42,7 +43,7 @@ def _root(
     """Serve the NLP models you already have as a REST API, on FastAPI or Flask."""
 
 
-for command in (serve, predict, train, evaluate, inspect, doctor):
+for command in (serve, predict, train, evaluate, verify, inspect, doctor):
     app.command()(command)
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 
 from textmill.engine.calls import Outcome
 from textmill.engine.events import Listener, ignore
-from textmill.engine.lane import Lane, LaneOptions
+from textmill.engine.lane import Lane, LaneOptions, place_by_measure
+from textmill.engine.placement import Placed
+from textmill.engine.sharing import adopt
 from textmill.runtimes.base import ModelSpec
 
 
@@ -17,6 +20,7 @@ class Engine:
 
     Args:
         models: what to serve, and how.
+        shared: models that were loaded before this process was forked.
     """
 
     def __init__(
@@ -25,10 +29,11 @@ class Engine:
         *,
         clock: Callable[[], float] = time.monotonic,
         listener: Listener = ignore,
+        shared: Mapping[str, Placed] | None = None,
     ) -> None:
         self.clock = clock
         self.lanes: Mapping[str, Lane] = {
-            name: Lane(spec, options, clock=clock, listener=listener)
+            name: Lane(spec, options, clock=clock, listener=listener, load=_loading((shared or {}).get(name)))
             for name, (spec, options) in sorted(models.items())
         }
 
@@ -75,3 +80,8 @@ class Engine:
         until = self.clock() + patience
         for lane in self.lanes.values():  # they all go on computing while one is waited for
             lane.close(max(0.0, until - self.clock()))
+
+
+def _loading(shared: Placed | None) -> Callable[[ModelSpec, LaneOptions], Placed]:
+    """How a lane comes to its model."""
+    return place_by_measure if shared is None else partial(adopt, shared)

@@ -82,7 +82,7 @@ class Lane:
         *,
         clock: Callable[[], float] = time.monotonic,
         listener: Listener = ignore,
-        load: Callable[[ModelSpec, LaneOptions], Placed] | None = None,
+        load: Callable[[ModelSpec, LaneOptions], Placed] = place_by_measure,
     ) -> None:
         self.spec = spec
         self.state: State = "loading"
@@ -90,7 +90,7 @@ class Lane:
         self._options = options
         self._clock = clock
         self._tell = listener
-        self._place = load or place_by_measure
+        self._place = load
         self._placed: Placed | None = None
         self._pace = Pace()
         self._queue = Queue(options.bounds)

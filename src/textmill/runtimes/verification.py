@@ -8,16 +8,17 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar, cast
 
 from textmill.errors import ModelInvalidError
 from textmill.runtimes.base import ModelSpec, Prediction, Runtime, Span, Verified
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
 Answer: TypeAlias = Prediction | type[Exception]
 """What a runtime answers, or how it fails: the other one must fail in the same way."""
 
@@ -53,6 +54,21 @@ class Candidate:
 
 
 @dataclass(slots=True)
+class Times:
+    """The time that both runtimes took for some texts, in seconds."""
+
+    texts: int = 0
+    native: float = 0.0
+    compiled: float = 0.0
+
+    def add(self, texts: int, native: float, compiled: float) -> None:
+        """Count some more."""
+        self.texts += texts
+        self.native += native
+        self.compiled += compiled
+
+
+@dataclass(slots=True)
 class Comparison:
     """What a comparison has found so far.
 
@@ -60,14 +76,14 @@ class Comparison:
         texts: how many were compared.
         largest: the largest difference of two numbers.
         difference: the first thing that differs, in words without any text; None while all is equal.
-        native_seconds, compiled_seconds: the time that each took, in batches.
+        together, alone: the time that each runtime took for all texts in batches, and for some one by one.
     """
 
     texts: int = 0
     largest: float = 0.0
     difference: str | None = None
-    native_seconds: float = 0.0
-    compiled_seconds: float = 0.0
+    together: Times = field(default_factory=Times)
+    alone: Times = field(default_factory=Times)
 
 
 def settle(candidate: Candidate, spec: ModelSpec) -> Runtime:
@@ -149,14 +165,13 @@ def _native(candidate: Candidate, spec: ModelSpec, reason: str) -> Runtime:
 
 
 def _compare(candidate: Candidate, batch: Sequence[str], found: Comparison) -> None:
-    compiled: Any = candidate.compiled
-    started = time.perf_counter()
-    expected = _answers(candidate.native, batch)
-    between = time.perf_counter()
-    together = _answers(compiled, batch)
-    found.compiled_seconds += time.perf_counter() - between
-    found.native_seconds += between - started
-    alone = [_answer(compiled, text) for text in batch]
+    native, compiled = candidate.native, cast("Runtime", candidate.compiled)
+    expected, slow = _timed(lambda: _answers(native, batch))
+    together, fast = _timed(lambda: _answers(compiled, batch))
+    alone, fast_alone = _timed(lambda: [_answer(compiled, text) for text in batch])
+    _, slow_alone = _timed(lambda: _answer(native, batch[0]))
+    found.together.add(len(batch), slow, fast)
+    found.alone.add(1, slow_alone, fast_alone / len(batch))
     labels = candidate.native.info.labels
     for text, one, *others in zip(batch, expected, together, alone, strict=True):
         for other in others:
@@ -171,6 +186,13 @@ def _compare(candidate: Candidate, batch: Sequence[str], found: Comparison) -> N
         if not apart <= candidate.tolerance and not found.difference:
             found.difference = f"{candidate.numbers}, by {apart:.0e}"
     found.texts += len(batch)
+
+
+def _timed(work: Callable[[], T]) -> tuple[T, float]:
+    """What some work gives, and the seconds it took."""
+    started = time.perf_counter()
+    found = work()
+    return found, time.perf_counter() - started
 
 
 def _answers(runtime: Runtime, texts: Sequence[str]) -> list[Answer]:

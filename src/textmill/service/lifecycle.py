@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from textmill.engine.engine import Engine
 from textmill.engine.events import Event, Renewed, StateChanged
 from textmill.engine.lane import LaneOptions
+from textmill.engine.placement import Placed
 from textmill.engine.policy import Bounds
+from textmill.engine.sharing import load_shared
 from textmill.runtimes.base import ModelSpec
 from textmill.runtimes.registry import DEFAULT_MODELS
 from textmill.service.service import Service
@@ -19,21 +22,33 @@ RESERVED_THREADS = 16
 """Flask's threads that never wait for a model: they answer health checks, and say 503 under overload."""
 
 
-def create_service(settings: Settings | None = None) -> Service:
+def create_service(settings: Settings | None = None, shared: Mapping[str, Placed] | None = None) -> Service:
     """A service that is not started yet.
 
     Args:
         settings: by default `Settings.load()`.
+        shared: models that were loaded with `share` before this process was forked.
 
     Raises:
         ConfigurationError: the settings cannot be used.
     """
     settings = settings or Settings.load()
-    models = {
+    engine = Engine(models(settings), listener=announce, shared=shared)
+    return Service(settings, engine, in_flight=waiting_threads(settings))
+
+
+def share(settings: Settings) -> dict[str, Placed]:
+    """Load what forked workers can share; before the fork, and before any thread is started."""
+    logger.info("Loading the models once for %d workers.", settings.server.workers)
+    return load_shared(models(settings))
+
+
+def models(settings: Settings) -> dict[str, tuple[ModelSpec, LaneOptions]]:
+    """What is served, and how."""
+    return {
         name: (spec, options(settings.engine, settings.models.get(name)))
         for name, spec in specs(settings).items()
     }
-    return Service(settings, Engine(models, listener=announce), in_flight=waiting_threads(settings))
 
 
 def waiting_threads(settings: Settings) -> int | None:

@@ -6,7 +6,7 @@ import atexit
 import threading
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from flask import Blueprint, Flask, Response, request
 from flask.blueprints import BlueprintSetupState
@@ -16,9 +16,6 @@ from textmill.contracts.routes import ROUTES, Route
 from textmill.service.messages import Exchange
 from textmill.service.service import Service
 from textmill.web import wsgi
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 PATHS = frozenset(route.path for route in ROUTES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import socket
 from collections.abc import Callable, Mapping
@@ -10,7 +11,7 @@ from typing import Any
 
 from textmill.errors import ConfigurationError, MissingExtraError
 from textmill.settings import ServerSettings, Settings
-from textmill.web.standalone import RESOLVED
+from textmill.web.standalone import RESOLVED, share
 
 DEFAULTS: Mapping[str, str] = {"fastapi": "uvicorn", "flask": "gunicorn"}
 BACKLOG = 2048
@@ -72,7 +73,6 @@ def run(settings: Settings, bound: socket.socket) -> None:
 
 def _uvicorn(settings: Settings, bound: socket.socket) -> None:
     import uvicorn
-    from uvicorn.supervisors import Multiprocess
 
     bound.listen(BACKLOG)
     config = uvicorn.Config(
@@ -94,7 +94,19 @@ def _uvicorn(settings: Settings, bound: socket.socket) -> None:
     if settings.server.workers == 1:
         uvicorn.Server(config).run(sockets=[bound])
     else:
-        Multiprocess(config, sockets=[bound]).run()
+        _fork_workers(settings, config, bound)
+
+
+def _fork_workers(settings: Settings, config: Any, bound: socket.socket) -> None:
+    """Run uvicorn's supervisor with workers that are forked, not spawned: they share the models' memory."""
+    from uvicorn import _subprocess
+    from uvicorn.supervisors import Multiprocess
+
+    from textmill.web import fastapi  # noqa: F401 - imported before the fork, it is shared too
+
+    share(settings)
+    _subprocess.spawn = multiprocessing.get_context("fork")  # type: ignore[assignment]  # it has no setting for it
+    Multiprocess(config, sockets=[bound]).run()
 
 
 def _gunicorn(settings: Settings, bound: socket.socket) -> None:
@@ -130,6 +142,8 @@ def _gunicorn(settings: Settings, bound: socket.socket) -> None:
             return flask_app()
 
     bound.listen(BACKLOG)
+    if server.workers > 1:
+        share(settings)
     Application().run()
 
 

@@ -10,8 +10,9 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from textmill.engine.placement import Placed
 from textmill.engine.threads import available_cpus, plan_threads, thread_environment
-from textmill.service.lifecycle import create_service
+from textmill.service import lifecycle
 from textmill.service.service import Service
 from textmill.settings import Settings
 from textmill.web.draining import drain_on_sigterm, leave_ctrl_c_to_the_first_process
@@ -22,6 +23,16 @@ if TYPE_CHECKING:
 
 RESOLVED = "TEXTMILL_RESOLVED"
 """Carries the settings from `textmill serve` to its server processes, as JSON."""
+
+
+shared: dict[str, Placed] = {}
+"""The models that were loaded before this process was forked; a forked worker finds them here."""
+
+
+def share(settings: Settings) -> None:
+    """Load models for the workers that will be forked from this process."""
+    _prepare(settings)
+    shared.update(lifecycle.share(settings))
 
 
 def fastapi_app() -> FastAPI:
@@ -48,10 +59,15 @@ def granian_flask_app() -> Flask:
 
 def _service() -> Service:
     settings = _settings()
+    _prepare(settings)
+    return lifecycle.create_service(settings, shared)
+
+
+def _prepare(settings: Settings) -> None:
+    """What must be done before a library with native threads is imported."""
     cpus = available_cpus()
     os.environ.update(thread_environment(plan_threads(cpus, settings.server.workers), os.environ))
     _log_to_stderr()
-    return create_service(settings)
 
 
 def _settings() -> Settings:

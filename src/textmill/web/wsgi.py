@@ -6,7 +6,7 @@ import select
 import socket
 from concurrent.futures import CancelledError
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from wsgiref.types import WSGIEnvironment
 
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wsgi import get_input_stream
@@ -14,9 +14,6 @@ from werkzeug.wsgi import get_input_stream
 from textmill.service import messages
 from textmill.service.service import Service
 from textmill.web.slow_bodies import SlowBodies
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 
 LOOK_SECONDS = 0.5
 """How often to look whether the caller is still there."""

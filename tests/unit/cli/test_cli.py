@@ -18,7 +18,7 @@ from textmill.cli.app import app
 from textmill.cli.app import run as run_app
 from textmill.errors import ConfigurationError, ModelNotFoundError
 
-COMMANDS = ("serve", "predict", "train", "evaluate", "inspect", "doctor")
+COMMANDS = ("serve", "predict", "train", "evaluate", "verify", "inspect", "doctor")
 
 
 def run(*words: str, text: bytes | str | None = None) -> Ended:
