@@ -38,6 +38,9 @@ format: ## Format the code and mend what the linter can mend.
 bench: ## Compare with the guide's servers; takes minutes (ARGS="--quick").
 	@scripts/bootstrap dev
 	@$(PY) -m benchmarks.run $(ARGS)
+	@$(PY) -m benchmarks.bare_model
+	@$(PY) -m benchmarks.footprint --rounds 1
+	@$(PY) -m benchmarks.open_loop --rounds 1 --seconds 3
 
 docs: ## Write the generated documentation anew.
 	@scripts/bootstrap dev

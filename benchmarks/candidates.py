@@ -95,4 +95,23 @@ CANDIDATES = (
         works=("sentiment",),
         answers=False,
     ),
+    Candidate(
+        name="bare-granian",
+        command=(
+            *(
+                "-m",
+                "granian",
+                "--interface",
+                "asgi",
+                "--working-dir",
+                str(HERE / "bare"),
+                "--host",
+                "127.0.0.1",
+            ),
+            *("--port", "{port}", "--workers", "{workers}", "--no-ws", "--no-access-log", "asgi_app:app"),
+        ),
+        rival="guide-fastapi",
+        works=("sentiment",),
+        answers=False,
+    ),
 )

@@ -14,7 +14,11 @@ PACKAGES = ("textmill", "fastapi", "uvicorn", "flask", "gunicorn", "scikit-learn
 
 
 def facts(argv: Sequence[str]) -> dict[str, str]:
-    """Describe the machine and the run, for the head of a report."""
+    """Describe the machine and the run, for the head of a report.
+
+    Args:
+        argv: the program's module in this package, and its arguments.
+    """
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "command": shown_command(argv),
@@ -39,7 +43,7 @@ def shown_command(argv: Sequence[str]) -> str:
     which ones they were.
     """
     shown = [Path(part).name if part.startswith("/") else part for part in argv]
-    return f"python -m benchmarks.run {join(shown)}".rstrip()
+    return f"python -m benchmarks.{join(shown)}".rstrip()
 
 
 def processor() -> str:

@@ -12,7 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from benchmarks import summary
+from benchmarks import pages, summary
 from benchmarks.plan import Plan
 from benchmarks.results import Results
 from benchmarks.summary import Row
@@ -73,8 +73,14 @@ class Report:
             "\n".join(head),
             *tables,
             "\n".join(remarks),
+            f"![Requests a second against requests in flight]({path.with_suffix('.svg').name})",
         ]
         path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+    def plot(self, path: Path) -> None:
+        """Draw requests a second against requests in flight."""
+        rows = [asdict(row) for row in summary.rows(self.results)]
+        pages.plot_closed_loop(path, rows, {work.name: work.title for work in self.plan.works})
 
     def write_json(self, path: Path) -> None:
         """Write every measurement and the rows made of them."""

@@ -37,12 +37,13 @@ def main(argv: Sequence[str]) -> int:
         plan, texts = options.plan(chosen)
     results = Results()
     complete = _measure(plan, results, console)
-    report = Report(plan, results, machine.facts(argv), texts)
+    report = Report(plan, results, machine.facts(["run", *argv]), texts)
     report.show(console)
     if chosen.json:
         report.write_json(chosen.json)
     if chosen.markdown:
         report.write_markdown(chosen.markdown)
+        report.plot(chosen.markdown.with_suffix(".svg"))
     return (1 if results.excluded else 0) if complete else 130
 
 
