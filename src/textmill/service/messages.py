@@ -32,7 +32,7 @@ class Request:
     peer: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that would cost more than all its fields
 class Reply:
     """An HTTP response as plain values; an adapter copies the fields.
 

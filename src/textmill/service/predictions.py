@@ -34,7 +34,7 @@ TIMEOUT_HEADER = "x-request-timeout"
 PRIVATE: Headers = (("cache-control", "no-store"),)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answering:
     """How a call is answered: what stands around the results, one text's part, whether with reasons."""
 
