@@ -64,10 +64,11 @@ class PromptWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         except Later as later:
             self._hand_over(conn, self._finish, later, answer)
             return
-        data = answer.bytes(parts, close=not self.alive)
+        kept = bool(self.alive)  # asked once: what the answer says of its connection is done with it
+        data = answer.bytes(parts, close=not kept)
         rest = data[_sent(conn.sock, data) :]
-        if rest or not self.alive:
-            self._hand_over(conn, self._send, rest)
+        if rest or not kept:
+            self._hand_over(conn, self._send, rest, kept)
             return
         conn.set_timeout()
         self.keepalived_conns.remove(conn)  # they stand in the order in which they expire
@@ -82,14 +83,15 @@ class PromptWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _finish(self, conn: Any, later: Later, answer: Answer) -> bool:
         """Wait for an answer and send it; called in a thread of the pool."""
-        close = not self.alive
-        return self._send(conn, answer.bytes(later.answer(), close=close)) and not close
+        parts = later.answer()
+        kept = bool(self.alive)
+        return self._send(conn, answer.bytes(parts, close=not kept), kept)
 
-    def _send(self, conn: Any, data: bytes) -> bool:
+    def _send(self, conn: Any, data: bytes, kept: bool) -> bool:  # noqa: FBT001 - a pool calls it by position
         """Send what is left, however slowly it is read; whether the connection is kept."""
         conn.sock.settimeout(self.cfg.timeout)
         conn.sock.sendall(data)
-        return bool(self.alive)
+        return kept
 
 
 def _arrived(client: socket.socket) -> bytes:
