@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -44,7 +45,8 @@ def verify(
       textmill verify entities texts.txt
       textmill verify sentiment --count 20000
     """
-    pair = candidate(find(model, Settings.load(config), trust=trust))
+    spec = replace(find(model, Settings.load(config), trust=trust), runtime="auto")
+    pair = candidate(spec)
     if pair.compiled is None:
         typer.echo(f"The model has no compiled form; the library's own code serves. {pair.reason}")
         raise typer.Exit(NOT_COMPILED)

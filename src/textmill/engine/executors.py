@@ -79,11 +79,12 @@ class LocalExecutor:
         return self._runtime.info
 
     def run(self, texts: Sequence[str], *, explain: bool = False) -> Sequence[Result]:
-        if self._runtime is None:
+        runtime = self._runtime
+        if runtime is None:
             raise WorkerLostError("The model is not loaded.")
         try:
             with self._turn:
-                return answer(self._runtime, texts, explain=explain)
+                return answer(runtime, texts, explain=explain)
         except Exception as error:  # whatever a model raises must not end the engine's loop
             raise BatchError(type(error).__name__) from error
 

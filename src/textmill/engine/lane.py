@@ -24,6 +24,7 @@ from textmill.engine.events import (
     ignore,
 )
 from textmill.engine.executors import BatchError, WorkerLostError
+from textmill.engine.inline import is_cheap
 from textmill.engine.memory import freeze
 from textmill.engine.placement import Place, Placed, check_golden, place
 from textmill.engine.policy import Backlog, Bounds, Pace, backoff, refuse, retry_after
@@ -43,8 +44,6 @@ logger = logging.getLogger(__name__)
 
 HEARTBEAT = 0.25
 """Seconds after which an idle loop looks around: is the worker still there?"""
-INLINE_BUDGET = 0.001
-"""Seconds that a call may compute in its caller's thread, which may be an event loop."""
 MAX_CRASHES = 2
 LOAD_ATTEMPTS = 3
 LOADING_RETRY_SECONDS = 2
@@ -147,10 +146,13 @@ class Lane:
     def compute_now(self, texts: Sequence[str], *, explain: bool = False) -> list[Outcome] | None:
         """The answers, where the model is cheap enough to compute in the caller's thread; else None."""
         placed, characters = self._placed, sum(map(len, texts))
-        if placed is None or not self._is_cheap(characters):
+        if placed is None or not self._is_free() or not is_cheap(texts, self._pace, explain=explain):
             return None
         started = self._clock()
-        found = [self._outcome(result) for _, result in compute(placed.executor, texts, explain=explain)]
+        try:
+            found = [self._outcome(result) for _, result in compute(placed.executor, texts, explain=explain)]
+        except WorkerLostError:  # closed meanwhile: `submit` says so
+            return None
         self._tell(BatchDone(self.spec.name, len(texts), characters, self._clock() - started))
         return found
 
@@ -209,12 +211,10 @@ class Lane:
                 retry_after=retry_after(self.backlog, self._pace),
             )
 
-    def _is_cheap(self, characters: int) -> bool:
+    def _is_free(self) -> bool:
+        """Whether callers may compute; a running batch may hold the model for as long as it takes."""
         return (
-            self.place == "inline"
-            and self.state == "ready"
-            and not self._closing
-            and characters * self._pace.per_character < INLINE_BUDGET
+            self.place == "inline" and self.state == "ready" and not self._closing and not self._running.items
         )
 
     # The loop, on the lane's own thread.

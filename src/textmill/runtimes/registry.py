@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -60,7 +60,7 @@ def _classifier(spec: ModelSpec) -> Candidate:
         return Candidate(runtime)
     from textmill.runtimes.linear import compiled
 
-    return compiled.candidate(runtime, runtime.pipeline)
+    return _readable(runtime, lambda: compiled.candidate(runtime, runtime.pipeline))
 
 
 def _pipeline(spec: ModelSpec) -> Candidate:
@@ -71,7 +71,15 @@ def _pipeline(spec: ModelSpec) -> Candidate:
         return Candidate(runtime)
     from textmill.runtimes.convolutional import compiled
 
-    return compiled.candidate(runtime, runtime.nlp)
+    return _readable(runtime, lambda: compiled.candidate(runtime, runtime.nlp))
+
+
+def _readable(runtime: Runtime, compile_it: Callable[[], Candidate]) -> Candidate:
+    """A candidate, or why there is none: a model of another version may lack what its kind usually has."""
+    try:
+        return compile_it()
+    except Exception as error:  # noqa: BLE001 - the library may serve it all the same
+        return Candidate(runtime, reason=f"Its structure could not be read ({type(error).__name__}).")
 
 
 def inspect(spec: ModelSpec) -> Inspection:

@@ -6,6 +6,7 @@ Nothing compiled serves without it. What differs is told by a text's length and 
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -179,13 +180,24 @@ def _compare(candidate: Candidate, batch: Sequence[str], found: Comparison) -> N
             if difference and not found.difference:
                 found.difference = f"{difference} in a text of {len(text)} characters"
             found.largest = max(found.largest, _distance(one, other))
-    if candidate.distance is not None:
+    if not found.difference:
         answered = zip(batch, expected, strict=True)
-        apart = candidate.distance([text for text, one in answered if not isinstance(one, type)])
-        found.largest = max(found.largest, apart)
-        if not apart <= candidate.tolerance and not found.difference:
-            found.difference = f"{candidate.numbers}, by {apart:.0e}"
+        _look_inside(candidate, [text for text, one in answered if not isinstance(one, type)], found)
     found.texts += len(batch)
+
+
+def _look_inside(candidate: Candidate, texts: Sequence[str], found: Comparison) -> None:
+    """Compare inner numbers, where there are any; not being able to is a difference too."""
+    if candidate.distance is None:
+        return
+    try:
+        apart = candidate.distance(texts)
+    except Exception as error:  # noqa: BLE001 - the native runtime serves; nothing may keep it from loading
+        found.difference = f"{candidate.numbers} cannot be compared ({type(error).__name__})"
+        return
+    found.largest = max(found.largest, apart)
+    if not apart <= candidate.tolerance:
+        found.difference = f"{candidate.numbers}, by {apart:.0e}"
 
 
 def _timed(work: Callable[[], T]) -> tuple[T, float]:
@@ -221,7 +233,7 @@ def _difference(one: Answer, other: Answer, labels: Sequence[str], tolerance: fl
     if expected != found:
         return f"label {found!r} instead of {expected!r}"
     apart = _distance(one, other)
-    if not apart <= tolerance:
+    if not apart <= tolerance or not all(map(math.isfinite, other)):
         return f"a score with label {expected!r} differs by {apart:.0e}"
     return None
 

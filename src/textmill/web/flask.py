@@ -55,7 +55,7 @@ class ContractApp(Flask):
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
-        if self._is_extended():
+        if self.is_extended():
             return super().wsgi_app(environ, start_response)
         exchange = self._door.begin(environ)
         answer = partial(self._answer, exchange, environ, start_response)
@@ -71,7 +71,7 @@ class ContractApp(Flask):
         start_response(wsgi.STATUSES[reply.status], [*reply.headers, length])
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else reply.body]
 
-    def _is_extended(self) -> bool:
+    def is_extended(self) -> bool:
         """Whether there is anything on it but the contract."""
         hooks = self.before_request_funcs or self.after_request_funcs or self.teardown_request_funcs
         return bool(hooks or self.teardown_appcontext_funcs or len(self.view_functions) > len(PATHS))

@@ -46,7 +46,7 @@ class PromptWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def on_client_socket_readable(self, conn: Any, client: socket.socket) -> None:
         """A kept connection has something to read; called in the polling thread."""
-        if conn.is_http2 or self.cfg.is_ssl:
+        if conn.is_http2 or self.cfg.is_ssl or self.wsgi.is_extended():
             super().on_client_socket_readable(conn, client)
             return
         data = _arrived(client)
@@ -62,10 +62,11 @@ class PromptWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         try:
             parts = self.wsgi(environ, answer)
         except Later as later:
+            environ["gunicorn.socket"] = conn.sock  # who waits can see whether the caller still does
             self._hand_over(conn, self._finish, later, answer)
             return
-        except Exception:  # nothing may end the polling thread
-            self.log.exception("A request failed; its connection is closed.")
+        except Exception as error:  # noqa: BLE001 - nothing may end the polling thread
+            self.log.warning("A request failed with %s; its connection is closed.", type(error).__name__)
             self._drop(conn)
             return
         kept = bool(self.alive)  # asked once: what the answer says of its connection is done with it
