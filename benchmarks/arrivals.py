@@ -33,12 +33,19 @@ class Arrivals:
         latencies: of answered requests, in seconds from the intended departure.
         lateness: how much later than intended each request left the schedule, in seconds.
         failed: requests with another status, or without an answer in time.
+        seconds: from the start to the last answer; longer than the schedule where a queue was left.
     """
 
     rate: float
     latencies: list[float] = field(default_factory=list)
     lateness: list[float] = field(default_factory=list)
     failed: int = 0
+    seconds: float = 0.0
+
+    @property
+    def per_second(self) -> float:
+        """Answers a second, until the last came: past its knee, what a server can do."""
+        return len(self.latencies) / self.seconds if self.seconds else 0.0
 
     def latency(self, share: float) -> float:
         """A percentile in seconds; a request that failed was never answered, so it counts as endless."""
@@ -92,6 +99,7 @@ async def _drive(port: int, requests: Sequence[bytes], times: Sequence[float], f
         found.lateness.append(-left)
         pool.send(start + due, requests[number % len(requests)])
     await pool.drain()
+    found.seconds = max(times[-1], pool.last_answer - start)
     return found
 
 
@@ -106,6 +114,7 @@ class _Pool:
         self.waiting: deque[tuple[float, bytes]] = deque()
         self.open = 0
         self.busy = 0
+        self.last_answer = 0.0
         self.opening: set[asyncio.Task[None]] = set()
 
     def send(self, due: float, request: bytes) -> None:
@@ -185,7 +194,8 @@ class _Connection(asyncio.Protocol):
             return
         self.data = b""
         if head.startswith(b"HTTP/1.1 200") and self.due is not None:
-            self.pool.found.latencies.append(time.perf_counter() - self.due)
+            self.pool.last_answer = time.perf_counter()
+            self.pool.found.latencies.append(self.pool.last_answer - self.due)
         else:
             self.pool.found.failed += 1
         self._done()

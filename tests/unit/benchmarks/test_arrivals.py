@@ -105,6 +105,15 @@ def test_all_are_answered_where_each_connection_serves_once(monkeypatch: pytest.
     assert 0.25 <= found.latency(0.99)
 
 
+def test_answers_a_second_are_counted_until_the_last() -> None:
+    """A queue that is worked off after the schedule does not count as kept up: 0.2 s due, 0.7 s taken."""
+    times = arrivals.schedule(500, 0.2, poisson=False)
+    with server(stall_after=1, seconds=0.7) as port:
+        found = arrivals.drive(port, "/", [b"{}"], times, 500)
+    assert 0.6 <= found.seconds
+    assert found.per_second <= len(times) / 0.6
+
+
 def test_a_request_that_failed_is_slower_than_all_others() -> None:
     """Leaving it out would make a server that drops requests look quick."""
     found = arrivals.Arrivals(100, latencies=[0.001] * 98, failed=2)
