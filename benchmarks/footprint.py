@@ -84,7 +84,7 @@ def _cells(one: Footprint) -> list[str]:
         one.server,
         f"{one.one_mb:.0f}",
         f"{one.two_mb:.0f}",
-        f"+{one.second:.0%}",
+        f"{one.second:+.0%}",
         f"{one.one_ready:.1f}",
         f"{one.two_ready:.1f}",
     ]

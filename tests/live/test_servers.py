@@ -69,11 +69,14 @@ def ask_at_once(server: Server, calls: int) -> set[int]:
 
 
 def test_two_workers_serve_and_end_together(framework: str, tmp_path: Path) -> None:
-    """`--workers 2`: calls reach two processes, and SIGTERM to the first process ends all of them."""
+    """`--workers 2`: calls reach two processes that share memory; SIGTERM to the first ends all of them."""
     with running(tmp_path, framework, "--workers", "2", *ONLY_SENTIMENT, settings=QUICK_DRAIN) as server:
         server.wait_until_ready()
         assert eventually(lambda: len(ask_at_once(server, 32)) == 2, 20), server.output
         family = server.family()
+        for worker in family[1:]:
+            memory = worker.memory_full_info()
+            assert memory.uss < 0.4 * memory.rss, "a worker shares most of its memory with the others"
         os.kill(server.process.pid, signal.SIGTERM)
         server.wait_until_gone(15)
         assert eventually(lambda: gone(family), 5), server.output

@@ -19,7 +19,7 @@ class Desk(Generic[T, R]):
     """Work that waits for the end of the event loop's tick.
 
     Args:
-        work: deals with one thing; never raises and never waits.
+        work: deals with one thing, without waiting; what it raises goes to who entered that thing.
     """
 
     def __init__(self, work: Callable[[T], R]) -> None:
@@ -44,5 +44,9 @@ class Desk(Generic[T, R]):
         batch = waiting[:]
         waiting.clear()
         for thing, future in batch:
-            if not future.cancelled():
+            if future.cancelled():
+                continue
+            try:
                 future.set_result(self._work(thing))
+            except Exception as error:  # noqa: BLE001 - whoever waits for it gets it, and nobody else
+                future.set_exception(error)

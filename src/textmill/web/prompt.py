@@ -64,6 +64,10 @@ class PromptWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         except Later as later:
             self._hand_over(conn, self._finish, later, answer)
             return
+        except Exception:  # nothing may end the polling thread
+            self.log.exception("A request failed; its connection is closed.")
+            self._drop(conn)
+            return
         kept = bool(self.alive)  # asked once: what the answer says of its connection is done with it
         data = answer.bytes(parts, close=not kept)
         rest = data[_sent(conn.sock, data) :]
@@ -73,6 +77,12 @@ class PromptWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         conn.set_timeout()
         self.keepalived_conns.remove(conn)  # they stand in the order in which they expire
         self.keepalived_conns.append(conn)
+
+    def _drop(self, conn: Any) -> None:
+        self.poller.unregister(conn.sock)
+        self.keepalived_conns.remove(conn)
+        self.nr_conns -= 1
+        conn.close()
 
     def _hand_over(self, conn: Any, work: Any, *arguments: Any) -> None:
         """Let a thread of the pool go on with a connection, until it is polled again."""

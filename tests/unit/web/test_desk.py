@@ -45,6 +45,19 @@ def test_nobody_is_dealt_with_who_has_gone() -> None:
     assert [2] == seen
 
 
+def test_one_failure_is_nobody_elses() -> None:
+    """Who entered it gets it; those after it get their answers."""
+
+    async def main() -> list[object]:
+        desk = Desk[int, float](lambda number: 1 / number)
+        entered = [desk.enter(number) for number in (2, 0, 4)]
+        return [*await asyncio.gather(*entered, return_exceptions=True)]
+
+    first, failed, last = asyncio.run(main())
+    assert (0.5, 0.25) == (first, last)
+    assert isinstance(failed, ZeroDivisionError)
+
+
 def test_one_desk_serves_several_loops() -> None:
     """An app may run in more than one, one after the other."""
     desk = Desk[int, int](lambda number: number + 1)
