@@ -30,7 +30,7 @@ examples:
   python -m benchmarks.run --texts my_texts.jsonl.gz --long-texts my_long_texts.jsonl.gz --work entities-long
       real texts, one {"text": "..."} a line
   python -m benchmarks.run --workers 2 --server-cores 0,1 --load-cores 1
-      two workers on a machine of two cores: the second is shared with the load, which counts as used by others
+      two workers on two cores: one of them is shared with the load, which counts as others
   python -m benchmarks.run --pair my_models/
       your own sentiment_model.pkl and vectorizer.pkl (loading them executes what is in them)
 """
