@@ -7,10 +7,13 @@ generators wait for answers before they send again, which hides exactly that.
 from __future__ import annotations
 
 import asyncio
+import gc
+import math
 import random
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import uvloop
@@ -30,12 +33,27 @@ class Arrivals:
         latencies: of answered requests, in seconds from the intended departure.
         lateness: how much later than intended each request left the schedule, in seconds.
         failed: requests with another status, or without an answer in time.
+        seconds: from the start to the last answer; longer than the schedule where a queue was left.
     """
 
     rate: float
     latencies: list[float] = field(default_factory=list)
     lateness: list[float] = field(default_factory=list)
     failed: int = 0
+    seconds: float = 0.0
+
+    @property
+    def per_second(self) -> float:
+        """Answers a second, until the last came: past its knee, what a server can do."""
+        return len(self.latencies) / self.seconds if self.seconds else 0.0
+
+    def latency(self, share: float) -> float:
+        """A percentile in seconds; a request that failed was never answered, so it counts as endless."""
+        return _percentile([*self.latencies, *[math.inf] * self.failed], share)
+
+    def late(self, share: float) -> float:
+        """A percentile of the lateness, in seconds."""
+        return _percentile(self.lateness, share)
 
 
 def schedule(rate: float, seconds: float, *, poisson: bool, seed: int = 0) -> list[float]:
@@ -51,7 +69,25 @@ def schedule(rate: float, seconds: float, *, poisson: bool, seed: int = 0) -> li
 def drive(port: int, path: str, bodies: Sequence[bytes], times: Sequence[float], rate: float) -> Arrivals:
     """Send a request at each of these times, and wait for the answers."""
     requests = [_request(path, body) for body in bodies]
-    return uvloop.run(_drive(port, requests, times, Arrivals(rate)))
+    with _no_collection():
+        return uvloop.run(_drive(port, requests, times, Arrivals(rate)))
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """A full collection would make departures late by as much as it takes."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def _percentile(values: Sequence[float], share: float) -> float:
+    if not values:
+        return math.inf
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 
 async def _drive(port: int, requests: Sequence[bytes], times: Sequence[float], found: Arrivals) -> Arrivals:
@@ -63,6 +99,7 @@ async def _drive(port: int, requests: Sequence[bytes], times: Sequence[float], f
         found.lateness.append(-left)
         pool.send(start + due, requests[number % len(requests)])
     await pool.drain()
+    found.seconds = max(times[-1], pool.last_answer - start)
     return found
 
 
@@ -77,6 +114,7 @@ class _Pool:
         self.waiting: deque[tuple[float, bytes]] = deque()
         self.open = 0
         self.busy = 0
+        self.last_answer = 0.0
         self.opening: set[asyncio.Task[None]] = set()
 
     def send(self, due: float, request: bytes) -> None:
@@ -84,6 +122,9 @@ class _Pool:
             self.idle.pop().send(due, request)
             return
         self.waiting.append((due, request))
+        self._open()
+
+    def _open(self) -> None:
         if self.open < CONNECTIONS:
             self.open += 1
             task = asyncio.ensure_future(self._connect())
@@ -105,6 +146,15 @@ class _Pool:
             connection.send(*self.waiting.popleft())
         else:
             self.idle.append(connection)
+
+    def lost(self, connection: _Connection) -> None:
+        """Forget a closed connection; where requests still wait, another takes its place."""
+        self.open -= 1
+        self.connections.discard(connection)
+        if connection in self.idle:
+            self.idle.remove(connection)
+        if len(self.waiting) > len(self.opening):
+            self._open()
 
     async def drain(self) -> None:
         until = time.perf_counter() + PATIENCE_SECONDS
@@ -144,7 +194,8 @@ class _Connection(asyncio.Protocol):
             return
         self.data = b""
         if head.startswith(b"HTTP/1.1 200") and self.due is not None:
-            self.pool.found.latencies.append(time.perf_counter() - self.due)
+            self.pool.last_answer = time.perf_counter()
+            self.pool.found.latencies.append(self.pool.last_answer - self.due)
         else:
             self.pool.found.failed += 1
         self._done()
@@ -154,13 +205,10 @@ class _Connection(asyncio.Protocol):
             self.pool.free(self)
 
     def connection_lost(self, _: Exception | None) -> None:
-        self.pool.open -= 1
-        self.pool.connections.discard(self)
-        if self in self.pool.idle:
-            self.pool.idle.remove(self)
         if self.due is not None:
             self.pool.found.failed += 1
             self._done()
+        self.pool.lost(self)
 
     def _done(self) -> None:
         self.due = None

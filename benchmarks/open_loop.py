@@ -7,24 +7,27 @@ import json
 import math
 import statistics
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import arrivals, corpus, machine, models, pages, server
+from benchmarks import answers, arrivals, corpus, machine, measure, models, pages, server
 from benchmarks.candidates import CANDIDATES, WORKS, Candidate, Work
 
 RATES = {
-    "sentiment": (100, 500, 1000, 2000, 4000, 6000, 8000),
-    "entities": (25, 50, 100, 200, 400, 800, 1200),
-    "entities-long": (2, 5, 10, 25, 50, 100, 150),
+    "sentiment": (100, 500, 1000, 2000, 4000, 6000, 8000, 12000, 16000),
+    "entities": (25, 50, 100, 200, 400, 800, 1200, 1600),
+    "entities-long": (2, 5, 10, 25, 50, 100, 150, 200, 300),
 }
 KNEE_SECONDS = 1.0
 """A server whose 99th percentile is beyond this is past its knee; higher rates are not tried."""
-LATE_SECONDS = 0.001
-"""The generator held a rate when 99 % of its departures were at most so late."""
+LATE_SECONDS, LATE_SHARE = 0.001, 0.1
+"""The generator held a rate when the 99th percentile of its lateness was at most so long, or at most this
+share of the latency's, which includes it. Other figures say more of the generator than of the server."""
+SAMPLE = 40
+"""Answers compared before the clock starts; long texts are fewer."""
 HEADINGS = (
     "server",
     "due a second",
@@ -33,115 +36,186 @@ HEADINGS = (
     "p90 ms",
     "p99 ms",
     "failed",
+    "rounds",
     "late p99 ms",
 )
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """What all servers of a run share."""
+
+    works: Sequence[Work]
+    bodies: Mapping[str, Sequence[bytes]]
+    truths: Mapping[str, Sequence[answers.Truth]]
+    models: models.Models
+    seconds: float
+    poisson: bool
+    server_cores: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Point:
-    """One server at one rate; medians over the rounds, in milliseconds."""
+    """One server at one rate; medians over the rounds that reached it, in milliseconds.
+
+    Attributes:
+        rounds: how many reached it; a round ends where the server is past its knee.
+        held: whether the generator held the rate; if not, the figures are not shown.
+    """
 
     work: str
     server: str
     rate: float
+    rounds: int
     answered: float
     p50_ms: float
     p90_ms: float
     p99_ms: float
     failed: int
     late_ms: float
+    held: bool
+
+
+Tried = dict[tuple[str, str, float], list[arrivals.Arrivals]]
+"""By work, server and rate: what came of it, round by round."""
 
 
 def main(argv: Sequence[str]) -> int:
     """Measure, and write the page, the figures and the plot."""
-    chosen = _parser().parse_args(argv)
-    console = Console()
-    used = models.prepare(None)
-    points: list[Point] = []
-    for work in (work for work in WORKS if work.name in chosen.work):
-        texts = corpus.read(chosen.texts if work.length == "short" else chosen.long_texts)
-        bodies = [json.dumps({"text": text}).encode() for text in texts.texts]
-        for candidate in (one for one in CANDIDATES if one.name in chosen.server):
-            for point in _measure(work, candidate, used, bodies, chosen):
-                console.print(
-                    f"{point.work} {point.server}: {point.rate:g}/s, p99 {point.p99_ms:.1f} ms",
-                    highlight=False,
-                )
-                points.append(point)
+    chosen, console = _parser().parse_args(argv), Console()
+    texts = {length: corpus.read(file) for length, file in _files(chosen).items()}
+    setting, tried = _setting(chosen, texts), Tried()
+    servers = [one for one in CANDIDATES if one.name in chosen.server]
+    with server.pinned(chosen.load_cores):
+        for round_ in range(chosen.rounds):
+            for candidate in measure.rotated(servers, round_):
+                _visit(setting, candidate, round_, tried, console.print)
+    points = [_point(key, tried[key]) for key in sorted(tried, key=_order)]
     if chosen.out:
-        facts = machine.facts(["open_loop", *argv])
-        rows = [[_number(value) for value in _cells(point)] for point in points]
-        pages.write(chosen.out, "Latency against rate, open loop", facts, {"": (HEADINGS, rows)})
-        chosen.out.with_suffix(".json").write_text(
-            json.dumps([asdict(point) for point in points], indent=1) + "\n"
-        )
-        pages.plot_open_loop(chosen.out.with_suffix(".svg"), points)
+        facts = machine.facts(["open_loop", *argv]) | {name: str(one) for name, one in texts.items()}
+        _write(chosen.out, facts, points)
     return 0
 
 
-def _measure(
-    work: Work, candidate: Candidate, used: models.Models, bodies: list[bytes], chosen: argparse.Namespace
-) -> Iterator[Point]:
+def _setting(chosen: argparse.Namespace, texts: Mapping[str, corpus.Corpus]) -> Setting:
+    used, works = models.prepare(None), [work for work in WORKS if work.name in chosen.work]
+    samples = [texts[work.length].sample(SAMPLE // work.patience) for work in works]
+    return Setting(
+        works=works,
+        bodies={
+            work.name: [json.dumps({"text": text}).encode() for text in texts[work.length].texts]
+            for work in works
+        },
+        truths=answers.truths(used, works, samples),
+        models=used,
+        seconds=chosen.seconds,
+        poisson=not chosen.constant,
+        server_cores=chosen.server_cores,
+    )
+
+
+def _visit(
+    setting: Setting, candidate: Candidate, round_: int, tried: Tried, tell: Callable[[str], None]
+) -> None:
+    """Start a server, compare its answers, and let the rates of each work climb.
+
+    Raises:
+        ServerError: it does not start, or one answer is wrong.
+    """
+    with server.serving(_launch(setting, candidate)) as running:
+        for work in setting.works:
+            _check(running, work, setting.truths[work.name])
+        for work in setting.works:
+            for found in _climb(setting, running.port, work, round_):
+                tried.setdefault((work.name, candidate.name, found.rate), []).append(found)
+                tell(
+                    f"{work.name} {candidate.name}: {found.rate:g}/s, p99 {1e3 * found.latency(0.99):.1f} ms"
+                )
+
+
+def _launch(setting: Setting, candidate: Candidate) -> server.Launch:
     port = server.free_port()
-    launch = server.Launch(
-        argv=candidate.argv(port=port, workers=1, models=used.arguments),
+    return server.Launch(
+        argv=candidate.argv(port=port, workers=1, models=setting.models.arguments),
         port=port,
-        paths=[work.path],
-        environment=used.environment,
-        cores=chosen.server_cores,
+        paths=sorted({work.path for work in setting.works}),
+        environment=setting.models.environment,
+        cores=setting.server_cores,
         log=models.CACHE / "logs" / f"open-{candidate.name}.log",
     )
-    with server.pinned(chosen.load_cores), server.serving(launch):
-        _once(port, work, bodies, RATES[work.name][0], chosen, seed=99)  # warm-up
-        for rate in RATES[work.name]:
-            rounds = [_once(port, work, bodies, rate, chosen, seed=seed) for seed in range(chosen.rounds)]
-            point = _point(work, candidate, rate, rounds, chosen.seconds)
-            yield point
-            if not point.p99_ms < KNEE_SECONDS * 1e3 or point.failed:
-                return
 
 
-def _once(
-    port: int, work: Work, bodies: list[bytes], rate: float, chosen: argparse.Namespace, *, seed: int
-) -> arrivals.Arrivals:
-    times = arrivals.schedule(rate, chosen.seconds, poisson=not chosen.constant, seed=seed)
-    return arrivals.drive(port, work.path, bodies, times, rate)
+def _check(running: server.Server, work: Work, truth: Sequence[answers.Truth]) -> None:
+    verdict = answers.judge(running.port, work.path, truth)
+    if verdict.wrong:
+        msg = f"{verdict.wrong} of {verdict.texts} answers differ from the model's on {work.name}"
+        raise server.ServerError(f"{msg}; {verdict.example}")
 
 
-def _point(
-    work: Work, candidate: Candidate, rate: float, rounds: list[arrivals.Arrivals], seconds: float
-) -> Point:
-    def middle(share: float) -> float:
-        return statistics.median(1e3 * _percentile(one.latencies, share) for one in rounds)
+def _climb(setting: Setting, port: int, work: Work, round_: int) -> Iterator[arrivals.Arrivals]:
+    """Give each rate's outcome, up to the first beyond the knee; every server gets the same departures."""
+    rates = RATES[work.name]
+    for rate, seed in [(rates[0], -1), *((rate, round_) for rate in rates)]:
+        times = arrivals.schedule(rate, setting.seconds, poisson=setting.poisson, seed=seed)
+        found = arrivals.drive(port, work.path, setting.bodies[work.name], times, rate)
+        if seed >= 0:  # the first is the warm-up
+            yield found
+        if found.failed or found.latency(0.99) >= KNEE_SECONDS:
+            return
 
+
+def _point(key: tuple[str, str, float], rounds: Sequence[arrivals.Arrivals]) -> Point:
+    def middle(value: Callable[[arrivals.Arrivals], float]) -> float:
+        return statistics.median(value(one) for one in rounds)
+
+    p99, late = middle(lambda one: one.latency(0.99)), middle(lambda one: one.late(0.99))
     return Point(
-        work=work.name,
-        server=candidate.name,
-        rate=rate,
-        answered=statistics.median(len(one.latencies) / seconds for one in rounds),
-        p50_ms=middle(0.5),
-        p90_ms=middle(0.9),
-        p99_ms=middle(0.99),
+        *key,
+        rounds=len(rounds),
+        answered=middle(lambda one: one.per_second),
+        p50_ms=1e3 * middle(lambda one: one.latency(0.5)),
+        p90_ms=1e3 * middle(lambda one: one.latency(0.9)),
+        p99_ms=1e3 * p99,
         failed=sum(one.failed for one in rounds),
-        late_ms=statistics.median(1e3 * _percentile(one.lateness, 0.99) for one in rounds),
+        late_ms=1e3 * late,
+        held=late <= max(LATE_SECONDS, LATE_SHARE * p99),
     )
 
 
-def _percentile(values: Sequence[float], share: float) -> float:
-    if not values:
-        return math.inf
-    return sorted(values)[min(len(values) - 1, math.ceil(share * len(values)) - 1)]
+def _order(key: tuple[str, str, float]) -> tuple[int, int, float]:
+    work, name, rate = key
+    return [one.name for one in WORKS].index(work), [one.name for one in CANDIDATES].index(name), rate
 
 
-def _cells(point: Point) -> tuple[object, ...]:
-    held = point.late_ms <= LATE_SECONDS * 1e3
-    late = f"{point.late_ms:.2f}" if held else f"{point.late_ms:.2f} (not held)"
-    name = f"{point.server}: {point.work}"
-    return name, point.rate, point.answered, point.p50_ms, point.p90_ms, point.p99_ms, point.failed, late
+def _write(path: Path, facts: Mapping[str, str], points: Sequence[Point]) -> None:
+    rows = [_cells(point) for point in points]
+    pages.write(path, "Latency against rate, open loop", facts, {"": (HEADINGS, rows)})
+    figures = [{name: _finite(value) for name, value in asdict(point).items()} for point in points]
+    path.with_suffix(".json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    shown = [point for point in points if point.held and math.isfinite(point.p99_ms)]
+    pages.plot_open_loop(path.with_suffix(".svg"), shown)
 
 
-def _number(value: object) -> str:
-    return f"{value:,.4g}" if isinstance(value, float) else str(value)
+def _finite(value: object) -> object:
+    """JSON knows no infinity; null stands for a percentile that was never answered."""
+    return None if isinstance(value, float) and math.isinf(value) else value
+
+
+def _cells(point: Point) -> list[str]:
+    latencies = [point.p50_ms, point.p90_ms, point.p99_ms]
+    shown = [_number(value) for value in latencies] if point.held else ["not held"] * len(latencies)
+    name, counts = f"{point.server}: {point.work}", (str(point.failed), str(point.rounds))
+    return [name, f"{point.rate:g}", _number(point.answered), *shown, *counts, _number(point.late_ms)]
+
+
+def _number(value: float) -> str:
+    return f"{value:,.4g}" if math.isfinite(value) else "none"
+
+
+def _files(chosen: argparse.Namespace) -> dict[str, Path]:
+    files = {"short": chosen.texts, "long": chosen.long_texts}
+    lengths = {work.length for work in WORKS if work.name in chosen.work}
+    return {length: file for length, file in files.items() if length in lengths}
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -29,6 +29,8 @@ examples:
       one question only
   python -m benchmarks.run --texts my_texts.jsonl.gz --long-texts my_long_texts.jsonl.gz --work entities-long
       real texts, one {"text": "..."} a line
+  python -m benchmarks.run --workers 2 --server-cores 0,1 --load-cores 1
+      two workers on two cores: one of them is shared with the load, which counts as others
   python -m benchmarks.run --pair my_models/
       your own sentiment_model.pkl and vectorizer.pkl (loading them executes what is in them)
 """
@@ -51,8 +53,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     chosen = parser.parse_args(argv)
     for name, value in (QUICK if chosen.quick else USUAL).items():
         setattr(chosen, name, getattr(chosen, name) or value)
-    if chosen.server_cores & chosen.load_cores:
-        parser.error("the server and the load need different cores; see --server-cores and --load-cores")
+    if chosen.server_cores <= chosen.load_cores:
+        parser.error("the server needs a core without load; see --server-cores and --load-cores")
     return chosen
 
 

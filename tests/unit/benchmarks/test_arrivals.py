@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 from benchmarks import arrivals
 
 REPLY = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+LAST_REPLY = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
 
 
 class Stalling(asyncio.Protocol):
@@ -23,8 +25,8 @@ class Stalling(asyncio.Protocol):
     seen = 0
     open: ClassVar[set[Stalling]] = set()
 
-    def __init__(self, stall_after: int, seconds: float) -> None:
-        self.stall_after, self.seconds = stall_after, seconds
+    def __init__(self, stall_after: int, seconds: float, reply: bytes) -> None:
+        self.stall_after, self.seconds, self.reply = stall_after, seconds, reply
         self.data = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -41,16 +43,18 @@ class Stalling(asyncio.Protocol):
             Stalling.seen += 1
             if Stalling.seen == self.stall_after:
                 time.sleep(self.seconds)  # the whole server, as a full collection or a slow model would
-            self.transport.write(REPLY)
+            self.transport.write(self.reply)
+            if self.reply is LAST_REPLY:
+                self.transport.close()
 
 
 @contextmanager
-def server(stall_after: int = 0, seconds: float = 0.0) -> Iterator[int]:
+def server(stall_after: int = 0, seconds: float = 0.0, reply: bytes = REPLY) -> Iterator[int]:
     """The port of a running server."""
     Stalling.seen = 0
     loop = asyncio.new_event_loop()
     listening = loop.run_until_complete(
-        loop.create_server(lambda: Stalling(stall_after, seconds), "127.0.0.1", 0)
+        loop.create_server(lambda: Stalling(stall_after, seconds, reply), "127.0.0.1", 0)
     )
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -89,6 +93,31 @@ def test_nothing_is_dropped_silently() -> None:
         pass
     found = arrivals.drive(port, "/", [b"{}"], [0.0, 0.01, 0.02], 100)
     assert (3, 0) == (found.failed, len(found.latencies))
+
+
+def test_all_are_answered_where_each_connection_serves_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More requests wait than connections may be open: each that closes makes room for the next."""
+    monkeypatch.setattr(arrivals, "CONNECTIONS", 4)
+    times = arrivals.schedule(400, 0.5, poisson=False)
+    with server(stall_after=50, seconds=0.3, reply=LAST_REPLY) as port:
+        found = arrivals.drive(port, "/", [b"{}"], times, 400)
+    assert (len(times), 0) == (len(found.latencies), found.failed)
+    assert 0.25 <= found.latency(0.99)
+
+
+def test_answers_a_second_are_counted_until_the_last() -> None:
+    """A queue that is worked off after the schedule does not count as kept up: 0.2 s due, 0.7 s taken."""
+    times = arrivals.schedule(500, 0.2, poisson=False)
+    with server(stall_after=1, seconds=0.7) as port:
+        found = arrivals.drive(port, "/", [b"{}"], times, 500)
+    assert 0.6 <= found.seconds
+    assert found.per_second <= len(times) / 0.6
+
+
+def test_a_request_that_failed_is_slower_than_all_others() -> None:
+    """Leaving it out would make a server that drops requests look quick."""
+    found = arrivals.Arrivals(100, latencies=[0.001] * 98, failed=2)
+    assert (0.001, math.inf) == (found.latency(0.98), found.latency(0.99))
 
 
 @pytest.mark.parametrize("poisson", [False, True])
