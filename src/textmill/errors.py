@@ -11,6 +11,11 @@ TextmillError
 ├── RequestError                the caller's fault
 │   ├── RouteNotFoundError
 │   ├── MethodNotAllowedError
+│   ├── CredentialsMissingError the operation is not open to everybody
+│   │   └── CredentialsInvalidError  unknown, expired, revoked, malformed
+│   ├── CredentialsAmbiguousError    several credentials at once
+│   ├── ScopeMissingError       known, but not allowed to do this
+│   ├── RateLimitedError        too much in too short a time, or too much at once
 │   ├── UnknownModelError
 │   ├── UnsupportedMediaTypeError
 │   ├── InvalidHeaderError      a header has a value that cannot be used
@@ -21,6 +26,8 @@ TextmillError
 │   ├── TooManyTextsError       one call brings more texts than the limit
 │   ├── TextEmptyError          one text is empty
 │   └── TextTooLongError        one text has too many characters
+├── AuthUnavailableError        nobody can tell now who is asking
+├── KeyStoreError               the store of API keys cannot be used
 └── EngineError                 the work could not be done
     ├── OverloadedError         shed before it was accepted; retry later
     ├── DeadlineExceededError   accepted, but not computed in time
@@ -38,9 +45,14 @@ from dataclasses import dataclass
 
 
 class TextmillError(Exception):
-    """The root of all errors that textmill raises on purpose."""
+    """The root of all errors that textmill raises on purpose.
+
+    Attributes:
+        retry_after: seconds after which a retry makes sense, or None where it makes none.
+    """
 
     code = "internal-error"
+    retry_after: int | None = None
 
 
 class ConfigurationError(TextmillError):
@@ -122,6 +134,48 @@ class MethodNotAllowedError(RequestError):
         super().__init__(f"This path takes {', '.join(allowed)}.")
 
 
+class CredentialsMissingError(RequestError):
+    """The operation is not open to everybody, and the request has no credentials."""
+
+    code = "credentials-missing"
+
+
+class CredentialsInvalidError(CredentialsMissingError):
+    """The credentials are malformed, unknown, expired or revoked; which one, only the server's log tells."""
+
+    code = "credentials-invalid"
+
+
+class CredentialsAmbiguousError(RequestError):
+    """The request has several credentials, so that it is not clear who is asking."""
+
+    code = "credentials-ambiguous"
+
+
+class ScopeMissingError(RequestError):
+    """The caller is known, but not allowed to do this.
+
+    Args:
+        scope: what it would take.
+    """
+
+    code = "scope-missing"
+
+    def __init__(self, scope: str) -> None:
+        self.scope = scope
+        super().__init__(f"This takes the scope {scope!r}. Ask the operator for credentials that have it.")
+
+
+class RateLimitedError(RequestError):
+    """Too much in too short a time, or too much at once; the same request may succeed later."""
+
+    code = "rate-limited"
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
 class UnknownModelError(RequestError):
     """No served model has this name."""
 
@@ -199,12 +253,24 @@ class TextTooLongError(RequestError):
     code = "text-too-long"
 
 
-class EngineError(TextmillError):
-    """The work could not be done.
+class AuthUnavailableError(TextmillError):
+    """Nobody can tell now who is asking: the key store or the issuer's keys cannot be read."""
 
-    Attributes:
-        retry_after: seconds after which a retry makes sense, or None where it makes none.
-    """
+    code = "auth-unavailable"
+
+    def __init__(self, message: str, *, retry_after: int = 1) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class KeyStoreError(TextmillError):
+    """The store of API keys cannot be used."""
+
+    code = "key-store-failed"
+
+
+class EngineError(TextmillError):
+    """The work could not be done."""
 
     code = "engine-failed"
 

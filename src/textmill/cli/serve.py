@@ -15,7 +15,7 @@ from textmill.runtimes.base import ModelSpec
 from textmill.runtimes.registry import DEFAULT_MODELS, check
 from textmill.service.lifecycle import specs
 from textmill.settings import Settings
-from textmill.web.servers import bind, run, server_of
+from textmill.web.servers import bind, check_exposure, run, server_of
 
 SAMPLE = {"text": "Tim Cook loves the new Apple store in Berlin!"}
 
@@ -41,6 +41,15 @@ def serve(  # noqa: PLR0913 - one parameter for each flag
     trust: Annotated[
         bool, typer.Option(help="Load files that execute code (joblib, pickle) given with --model.")
     ] = False,
+    auth: Annotated[
+        str | None,
+        typer.Option(
+            help="none, or required: ask for an API key or a token \\[default: none]", metavar="MODE"
+        ),
+    ] = None,
+    allow_public: Annotated[
+        bool, typer.Option("--allow-public", help="Allow auth none on an address that others reach.")
+    ] = False,
     config: Annotated[
         Path | None, typer.Option(help="Settings file \\[default: textmill.toml, where there is one]")
     ] = None,
@@ -56,10 +65,12 @@ def serve(  # noqa: PLR0913 - one parameter for each flag
       textmill serve --model sentiment=sentiment_model.pkl --trust
     """
     asked = {"framework": framework, "server": server, "workers": workers, "host": host, "port": port}
-    flags: dict[str, Any] = {"server": {name: value for name, value in asked.items() if value is not None}}
+    security = {"auth": auth, "allow_public": allow_public or None}
+    flags: dict[str, Any] = {"server": _given(asked), "security": _given(security)}
     if model:
         flags["models"] = {name: {**path, "trust": trust} for name, path in named(model).items()}
     settings = Settings.load(config, **flags)
+    check_exposure(settings)
     name = server_of(settings.server)
     served = specs(settings)
     for spec in served.values():
@@ -67,6 +78,10 @@ def serve(  # noqa: PLR0913 - one parameter for each flag
     bound = bind(settings.server)
     _announce(settings, name, served, bound.getsockname()[1])
     run(settings, bound)
+
+
+def _given(flags: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in flags.items() if value is not None}
 
 
 def _announce(settings: Settings, server: str, served: dict[str, ModelSpec], port: int) -> None:

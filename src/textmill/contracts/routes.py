@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from textmill import errors
 from textmill.contracts.base import Schema
@@ -13,6 +13,7 @@ from textmill.contracts.guide import GuideEntities, GuideRequest, GuideSentiment
 from textmill.contracts.health import Health
 from textmill.contracts.models import ModelCard, ModelList
 from textmill.contracts.problems import ProblemKind, ProblemList
+from textmill.errors import TextmillError
 
 JSON = "application/json"
 
@@ -31,6 +32,15 @@ ENGINE_ERRORS = (
     errors.ShuttingDownError,
     errors.DeadlineExceededError,
 )
+ACCESS_ERRORS = (
+    errors.CredentialsMissingError,
+    errors.CredentialsInvalidError,
+    errors.CredentialsAmbiguousError,
+    errors.ScopeMissingError,
+    errors.RateLimitedError,
+    errors.AuthUnavailableError,
+)
+"""What every operation with a scope can answer besides its own errors."""
 TEXT_ERRORS = (errors.TextEmptyError, errors.TextTooLongError)
 
 
@@ -40,7 +50,8 @@ class Route:
 
     Attributes:
         operation: the name of the operation; also the OpenAPI `operationId`.
-        scope: what a caller must be allowed to do; None is open to everybody.
+        scope: what a caller must be allowed to do (`predict` is `predict:MODEL`); None is open to all.
+        model: the task of the model that is asked, where the path names none.
         request, reply: the schemas of the bodies; several requests are alternatives.
         errors: what it can answer instead; their HTTP statuses come from `contracts.problems`.
         other_statuses: further statuses with the same reply schema.
@@ -55,10 +66,16 @@ class Route:
     reply: tuple[type[Schema], ...] = ()
     request: tuple[type[Schema], ...] = ()
     scope: str | None = None
-    errors: tuple[type[errors.TextmillError], ...] = ()
+    model: Literal["classification", "entities"] | None = None
+    errors: tuple[type[TextmillError], ...] = ()
     other_statuses: tuple[int, ...] = ()
     documented: bool = True
     media_type: str = JSON
+
+    @property
+    def problems(self) -> tuple[type[TextmillError], ...]:
+        """Every error it can answer, those of its scope among them."""
+        return (*self.errors, *(ACCESS_ERRORS if self.scope else ()))
 
     @property
     def parameters(self) -> list[str]:
@@ -85,6 +102,7 @@ ROUTES: tuple[Route, ...] = (
         request=(GuideRequest,),
         reply=(GuideSentiment,),
         scope="predict",
+        model="classification",
         errors=(*BODY_ERRORS, errors.UnknownModelError, *TEXT_ERRORS, *ENGINE_ERRORS),
     ),
     Route(
@@ -96,6 +114,7 @@ ROUTES: tuple[Route, ...] = (
         request=(GuideRequest,),
         reply=(GuideEntities,),
         scope="predict",
+        model="entities",
         errors=(*BODY_ERRORS, errors.UnknownModelError, *TEXT_ERRORS, *ENGINE_ERRORS),
     ),
     Route(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import asdict
 from importlib.resources import files
 from typing import Any
@@ -14,6 +15,7 @@ from textmill.engine.lane import Lane
 from textmill.errors import RouteNotFoundError, UnknownModelError
 from textmill.service.messages import Reply, Request, json_reply
 from textmill.service.openapi import document_bytes
+from textmill.settings import Settings
 
 ASSETS = {
     "page.html": "text/html; charset=utf-8",
@@ -33,10 +35,16 @@ POLICY = (
 
 
 class Information:
-    """Tells what is served, how it is doing, and what the API looks like."""
+    """Tells what is served, how it is doing, and what the API looks like.
 
-    def __init__(self, engine: Engine) -> None:
+    Args:
+        troubles: why some callers cannot be let in at present.
+    """
+
+    def __init__(self, engine: Engine, settings: Settings, troubles: Callable[[], list[str]]) -> None:
         self._engine = engine
+        self._secured = settings.security.auth == "required"
+        self._troubles = troubles
         self.draining = False
 
     def list_models(self, _request: Request, _parameter: str) -> Reply:
@@ -69,6 +77,8 @@ class Information:
         if not self._engine.ready():
             waiting = sorted(name for name, state in models.items() if state != "ready")
             return _health("fail", reason=f"not ready: {', '.join(waiting)}", models=models)
+        if troubles := self._troubles():
+            return _health("fail", reason="; ".join(troubles), models=models)
         return _health("pass", models=models)
 
     def list_problems(self, _request: Request, _parameter: str) -> Reply:
@@ -84,7 +94,7 @@ class Information:
 
     def openapi(self, request: Request, _parameter: str) -> Reply:
         """`GET /openapi.json`."""
-        return _file(request, JSON, document_bytes())
+        return _file(request, JSON, document_bytes(secured=self._secured))
 
     def docs(self, request: Request, _parameter: str) -> Reply:
         """`GET /docs`: Swagger UI."""
@@ -114,7 +124,6 @@ def _file(request: Request, media_type: str, body: bytes) -> Reply:
         ("etag", etag),
         ("cache-control", "no-cache"),
         ("content-security-policy", POLICY),
-        ("x-content-type-options", "nosniff"),
     )
     if request.headers.get("if-none-match") == etag:
         return Reply(304, headers, b"")

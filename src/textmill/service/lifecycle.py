@@ -13,6 +13,10 @@ from textmill.engine.policy import Bounds
 from textmill.engine.sharing import load_shared
 from textmill.runtimes.base import ModelSpec
 from textmill.runtimes.registry import DEFAULT_MODELS
+from textmill.security.guard import Guard
+from textmill.security.principals import anonymous
+from textmill.security.verifiers import Verifier
+from textmill.service.access import Access
 from textmill.service.service import Service
 from textmill.settings import EngineSettings, ModelSettings, Settings
 
@@ -34,7 +38,15 @@ def create_service(settings: Settings | None = None, shared: Mapping[str, Placed
     """
     settings = settings or Settings.load()
     engine = Engine(models(settings), listener=announce, shared=shared)
-    return Service(settings, engine, in_flight=waiting_threads(settings))
+    return Service(settings, engine, access=access(settings), in_flight=waiting_threads(settings))
+
+
+def access(settings: Settings) -> Access | None:
+    """Who may do what; None lets everybody do everything."""
+    if settings.security.auth == "none":
+        return None
+    verifiers: list[Verifier] = []
+    return Access(Guard(verifiers, anonymous(settings.security.anonymous_scopes)))
 
 
 def share(settings: Settings) -> dict[str, Placed]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from pydantic_core import to_json
 
@@ -13,6 +13,27 @@ from textmill.contracts.routes import JSON
 from textmill.engine.calls import Outcome
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]
+
+
+class Grant(Protocol):
+    """That a request may go on."""
+
+    @property
+    def headers(self) -> Headers:
+        """What the reply tells the caller of it."""
+        ...
+
+    def charge(self, texts: int, characters: int) -> None:
+        """Count what the request brings, once its body is known.
+
+        Raises:
+            RateLimitedError: it is too much.
+        """
+        ...
+
+    def leave(self) -> None:
+        """The request has ended, in whatever way. A second call does nothing."""
+        ...
 
 
 @dataclass(slots=True)
@@ -23,6 +44,7 @@ class Request:
         path: decoded, without query; below the prefix where textmill is embedded.
         headers: values by lower-case name.
         body: the bytes (at most one more than the limit), or None when they did not arrive in time.
+        grant: that its caller may ask this; None where everybody may.
     """
 
     method: str
@@ -30,6 +52,7 @@ class Request:
     headers: Mapping[str, str]
     body: bytes | None = b""
     peer: str | None = None
+    grant: Grant | None = field(default=None, repr=False)
 
 
 @dataclass(slots=True)  # not frozen: that would cost more than all its fields
@@ -66,11 +89,16 @@ class Exchange:
 
     An adapter waits until `future` is done, for at most `patience` seconds (no future: not at all), and
     then asks for the reply with `Service.finish`.
+
+    Attributes:
+        headers: what the reply has besides its own and the grant's.
     """
 
     request_id: str
+    headers: Headers = ()
     patience: float = 0.0
     answer: Reply | Pending | BaseException | None = field(default=None, repr=False)
+    grant: Grant | None = field(default=None, repr=False)
 
     @property
     def future(self) -> Future[list[Outcome]] | None:

@@ -26,6 +26,17 @@ Every answer carries `X-Request-ID`; send your own to follow a request through l
 `/problems` lists them all.
 """
 
+SCHEMES: dict[str, Any] = {
+    "ApiKey": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "A key made with `textmill keys create`.",
+    },
+    "Bearer": {"type": "http", "scheme": "bearer", "description": "An API key or a JSON Web Token."},
+}
+"""How callers show who they are; with `auth = "none"` they need not."""
+
 PARAMETERS = {
     "model": {"schema": {"type": "string", "pattern": MODEL_NAME}, "example": "sentiment"},
     "code": {"schema": {"type": "string"}, "example": "overloaded"},
@@ -34,22 +45,27 @@ PARAMETERS = {
 
 
 @cache
-def document_bytes() -> bytes:
-    """The document, as it is served."""
-    return json.dumps(document(), indent=1, ensure_ascii=False).encode() + b"\n"
+def document_bytes(*, secured: bool = True) -> bytes:
+    """The document, as it is served.
+
+    Args:
+        secured: whether callers must show who they are.
+    """
+    return json.dumps(document(secured=secured), indent=1, ensure_ascii=False).encode() + b"\n"
 
 
-def document() -> dict[str, Any]:
+def document(*, secured: bool = True) -> dict[str, Any]:
     """The document, as values."""
     documented = [route for route in ROUTES if route.documented]
     paths: dict[str, Any] = {}
     for route in documented:
-        paths.setdefault(route.path, {})[route.method.lower()] = operation(route)
+        paths.setdefault(route.path, {})[route.method.lower()] = operation(route, secured=secured)
+    schemes = {"securitySchemes": SCHEMES} if secured else {}
     return {
         "openapi": "3.1.0",
         "info": {"title": "textmill", "version": textmill.__version__, "description": DESCRIPTION},
         "paths": paths,
-        "components": {"schemas": schemas(documented)},
+        "components": {"schemas": schemas(documented), **schemes},
     }
 
 
@@ -62,7 +78,7 @@ def schemas(routes: list[Route]) -> dict[str, Any]:
     return dict(sorted(definitions["$defs"].items()))
 
 
-def operation(route: Route) -> dict[str, Any]:
+def operation(route: Route, *, secured: bool = True) -> dict[str, Any]:
     """One operation of the document."""
     described: dict[str, Any] = {
         "operationId": route.operation,
@@ -71,6 +87,8 @@ def operation(route: Route) -> dict[str, Any]:
     }
     if route.scope:
         described["x-textmill-scope"] = route.scope
+    if route.scope and secured:
+        described["security"] = [{name: []} for name in SCHEMES]
     if route.parameters:
         described["parameters"] = path_parameters(route)
     if route.request:
@@ -88,7 +106,7 @@ def responses(route: Route) -> dict[str, Any]:
         for status in (200, *route.other_statuses)
     }
     titles: dict[int, list[str]] = {}
-    for error in route.errors:
+    for error in route.problems:
         kind = kind_of(error)
         titles.setdefault(kind.status.value, []).append(f"{kind.title} (`{error.code}`)")
     for status, names in sorted(titles.items()):
@@ -129,7 +147,7 @@ def reply_models(route: Route) -> dict[int | str, dict[str, Any]]:
     for status in (200, *route.other_statuses):
         if route.reply:
             found[status] = {"model": functools.reduce(operator.or_, route.reply)}
-    for error in route.errors:
+    for error in route.problems:
         kind = kind_of(error)
         found[kind.status.value] = {"model": Problem, "description": kind.title}
     return found

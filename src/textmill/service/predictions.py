@@ -53,7 +53,7 @@ class Predictions:
 
     def guide_predict(self, request: Request, _: str) -> Pending | Reply:
         """`POST /predict`: the label of one text."""
-        name = self._model_for("classification")
+        name = self.model_for("classification")
         labels = self._info(name).labels
 
         def render(_: str, result: Result) -> dict[str, Any]:
@@ -63,7 +63,7 @@ class Predictions:
 
     def guide_ner(self, request: Request, _: str) -> Pending | Reply:
         """`POST /ner`: the entities of one text."""
-        name = self._model_for("entities")
+        name = self.model_for("entities")
 
         def render(text: str, result: Result) -> dict[str, Any]:
             return {"entities": tasks.entity_list(text, result)}  # type: ignore[arg-type]  # by its task
@@ -149,6 +149,8 @@ class Predictions:
         self, request: Request, name: str, texts: Sequence[str], finish: Finish, *, explain: bool
     ) -> Pending | Reply:
         """Now, where the model is cheap; else in its turn."""
+        if request.grant is not None:
+            request.grant.charge(len(texts), sum(map(len, texts)))
         deadline = self._deadline(request)
         outcomes = self._engine.compute_now(name, texts, explain=explain)
         if outcomes is not None:
@@ -168,7 +170,7 @@ class Predictions:
             return TextTooLongError(f"The text has {len(text)} characters; {limit} are allowed. Split it.")
         return None
 
-    def _model_for(self, task: Task) -> str:
+    def model_for(self, task: Task) -> str:
         """The model behind a call of the guide: the first one, by name, that has the task."""
         loading = False
         for name, lane in self._engine.lanes.items():

@@ -12,15 +12,18 @@ from textmill.contracts.problems import MEDIA_TYPE, kind_of
 from textmill.errors import (
     BodyTimeoutError,
     BodyTooLargeError,
-    EngineError,
+    CredentialsInvalidError,
+    CredentialsMissingError,
     InvalidBodyError,
     MethodNotAllowedError,
+    ScopeMissingError,
     TextmillError,
 )
 from textmill.service.messages import Headers, Reply
 
 logger = logging.getLogger(__name__)
 
+CHALLENGE = 'Bearer realm="textmill"'
 UNKNOWN = "The server failed on this request. Its log has the details under the request id."
 
 
@@ -59,7 +62,7 @@ def _extensions(error: BaseException) -> dict[str, Any]:
                 for field in error.fields
             ]
         }
-    if isinstance(error, EngineError) and error.retry_after is not None:
+    if isinstance(error, TextmillError) and error.retry_after is not None:
         return {"retry_after": error.retry_after}
     return {}
 
@@ -67,9 +70,20 @@ def _extensions(error: BaseException) -> dict[str, Any]:
 def _headers(error: BaseException) -> Headers:
     if isinstance(error, MethodNotAllowedError):
         return (("allow", ", ".join(error.allowed)),)
-    if isinstance(error, EngineError) and error.retry_after is not None:
+    if challenge := _challenge(error):
+        return (("www-authenticate", challenge), ("cache-control", "no-store"))
+    if isinstance(error, TextmillError) and error.retry_after is not None:
         return (("retry-after", str(error.retry_after)),)
     return ()
+
+
+def _challenge(error: BaseException) -> str | None:
+    """How to be let in (RFC 6750); empty where that is not the fault."""
+    if isinstance(error, ScopeMissingError):
+        return f'{CHALLENGE}, error="insufficient_scope", scope="{error.scope}"'
+    if isinstance(error, CredentialsInvalidError):
+        return f'{CHALLENGE}, error="invalid_token"'
+    return CHALLENGE if isinstance(error, CredentialsMissingError) else None
 
 
 def _log(error: BaseException, request_id: str) -> None:

@@ -51,7 +51,7 @@ def _routes() -> Iterator[str]:
         (
             f"`{route.method} {route.path}`",
             route.summary,
-            ", ".join(f"`{error.code}`" for error in route.errors),
+            ", ".join(f"`{error.code}`" for error in route.problems),
         )
         for route in ROUTES
     )

@@ -12,20 +12,26 @@ from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import TypeAlias
 
-from textmill.contracts.routes import ROUTES
+from textmill.contracts.base import MODEL_NAME
+from textmill.contracts.routes import ROUTES, Route
 from textmill.engine.engine import Engine
 from textmill.errors import DeadlineExceededError, OverloadedError
+from textmill.security.principals import READ_MODELS
+from textmill.service.access import Access
+from textmill.service.cors import Cors
 from textmill.service.information import Information
-from textmill.service.messages import Exchange, Pending, Reply, Request
+from textmill.service.messages import Exchange, Headers, Pending, Reply, Request
 from textmill.service.predictions import Predictions
 from textmill.service.problems import problem_reply
-from textmill.service.routing import Router
+from textmill.service.routing import Match, Router
 from textmill.settings import Settings
 
 Operation: TypeAlias = Callable[[Request, str], Pending | Reply]
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 """The ids taken over from callers; anything else could forge a log line."""
+SAFE: Headers = (("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer"))
+"""What every reply tells browsers."""
 
 
 class Service:
@@ -34,26 +40,41 @@ class Service:
     Args:
         settings: read once; changing them takes a new service.
         engine: started and closed by this service.
+        access: decides who may do what; None lets everybody do everything.
         in_flight: how many exchanges may wait for the engine at once; None leaves it to the engine's queues.
     """
 
-    def __init__(self, settings: Settings, engine: Engine, *, in_flight: int | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        *,
+        access: Access | None = None,
+        in_flight: int | None = None,
+    ) -> None:
         self.settings = settings
         self.engine = engine
+        self._access = access
         self._in_flight = in_flight
         self._waiting: set[int] = set()
         self._started = False
         self._id = secrets.token_hex(8)
         self._numbers = itertools.count(1)
-        self._information = Information(engine)
+        self._information = Information(engine, settings, access.troubles if access else list)
+        self._predictions = Predictions(engine, settings)
         self._router = Router(ROUTES)
-        self._operations = _operations(self._information, Predictions(engine, settings))
+        self._operations = _operations(self._information, self._predictions)
+        self._scopes = {route.operation: scope_of(route, settings) for route in ROUTES}
+        self._cors = Cors(settings.security.cors_origins)
+        self._always = (*SAFE, *_transport(settings))
 
     def start(self) -> None:
         """Begin to load the models, and return at once; a second call does nothing."""
         if not self._started:
             self._started = True
             self.engine.start()
+            if self._access is not None:
+                self._access.start()
 
     def begin_drain(self) -> None:
         """Tell balancers to leave: readiness fails from now on, while requests are still answered."""
@@ -63,13 +84,14 @@ class Service:
         """Finish what was accepted, for at most the settings' drain time, then stop."""
         self.begin_drain()
         self.engine.close(self.settings.server.drain_seconds)
+        if self._access is not None:
+            self._access.close()
 
     def begin(self, request: Request) -> Exchange:
         """Find, check and start what a request asks for; never raises."""
-        exchange = Exchange(self._request_id(request))
+        exchange = Exchange(self._request_id(request), self._cors.headers(request))
         try:
-            match = self._router.find(request.method, request.path)
-            answer = self._operations[match.route.operation](request, match.parameter)
+            answer = self._cors.preflight(request) or self._answer(exchange, request)
         except Exception as error:  # noqa: BLE001 - the one boundary: `finish` turns it into a problem
             exchange.answer = error
         else:
@@ -80,13 +102,15 @@ class Service:
 
     def finish(self, exchange: Exchange) -> Reply:
         """The reply of an exchange; what is not done by now is given up. Never raises."""
-        self._waiting.discard(id(exchange))
+        self._end(exchange)
         try:
             reply = _reply(exchange)
         except Exception as error:  # noqa: BLE001 - the one boundary
             reply = problem_reply(error, exchange.request_id)
             error.__traceback__ = None  # its frames hold the exchange: a cycle, with the body in it
-        headers = (*reply.headers, ("x-request-id", exchange.request_id))
+        own = ("x-request-id", exchange.request_id)
+        granted = exchange.grant.headers if exchange.grant is not None else ()
+        headers = (*reply.headers, *self._always, *exchange.headers, *granted, own)
         return Reply(reply.status, headers, reply.body, reply.close or self._information.draining)
 
     def _request_id(self, request: Request) -> str:
@@ -110,9 +134,44 @@ class Service:
 
     def abandon(self, exchange: Exchange) -> None:
         """The caller is gone: what is not computed yet will not be."""
-        self._waiting.discard(id(exchange))
+        self._end(exchange)
         if exchange.future is not None:
             exchange.future.cancel()
+
+    def _answer(self, exchange: Exchange, request: Request) -> Pending | Reply:
+        """What the operation answers, if the caller may ask it."""
+        match = self._router.find(request.method, request.path)
+        if self._access is not None and self._scopes[match.route.operation] is not None:
+            exchange.grant = request.grant = self._access.admit(request, lambda: self._scope(match))
+        return self._operations[match.route.operation](request, match.parameter)
+
+    def _scope(self, match: Match) -> str:
+        """What it takes to ask for this; a name that cannot be a model's is never repeated."""
+        scope = self._scopes[match.route.operation] or ""
+        if scope != "predict":
+            return scope
+        task = match.route.model
+        model = match.parameter if task is None else self._predictions.model_for(task)
+        return f"predict:{model if re.fullmatch(MODEL_NAME, model) else '*'}"
+
+    def _end(self, exchange: Exchange) -> None:
+        """Nobody waits for it any more."""
+        self._waiting.discard(id(exchange))
+        if exchange.grant is not None:
+            exchange.grant.leave()
+
+
+def scope_of(route: Route, settings: Settings) -> str | None:
+    """What a route takes; None where it is open to everybody."""
+    if route.scope is None and route.tag == "about" and settings.security.docs == "closed":
+        return READ_MODELS
+    return route.scope
+
+
+def _transport(settings: Settings) -> Headers:
+    """What browsers are told about the connection."""
+    seconds = settings.security.hsts_seconds
+    return (("strict-transport-security", f"max-age={seconds}"),) if seconds else ()
 
 
 def _operations(information: Information, predictions: Predictions) -> dict[str, Operation]:

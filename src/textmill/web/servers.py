@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import multiprocessing
 import os
 import socket
@@ -34,6 +35,30 @@ def server_of(settings: ServerSettings) -> str:
     return name
 
 
+def check_exposure(settings: Settings) -> None:
+    """Make sure that nobody serves everybody by accident.
+
+    Raises:
+        ConfigurationError: other machines reach the address, and no credentials are asked for.
+    """
+    security, host = settings.security, settings.server.host
+    if security.auth != "none" or security.allow_public or _is_loopback(host):
+        return
+    raise ConfigurationError(
+        f"Other machines reach {host}, and auth is 'none'. Ask for credentials with --auth required "
+        "(then make a key: textmill keys create), or let everybody in with --allow-public."
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def bind(settings: ServerSettings) -> socket.socket:
     """Bind the address, so that a taken port is known before a model is loaded.
 
@@ -57,7 +82,7 @@ def bind(settings: ServerSettings) -> socket.socket:
 
 def run(settings: Settings, bound: socket.socket) -> None:
     """Serve until a signal ends it. Blocks."""
-    os.environ[RESOLVED] = settings.model_dump_json()
+    os.environ[RESOLVED] = settings.sealed()
     runners: dict[str, Callable[[Settings, socket.socket], None]] = {
         "uvicorn": _uvicorn,
         "gunicorn": _gunicorn,

@@ -1,0 +1,1 @@
+"""WHO may do it: principals, keys, tokens, scopes, and how much of it."""
