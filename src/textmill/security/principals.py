@@ -74,7 +74,7 @@ def checked_scopes(scopes: Iterable[str]) -> frozenset[str]:
     for scope in sorted(found):
         if not is_scope(scope):
             raise ConfigurationError(
-                f"{scope!r} is no scope. Take some of predict:MODEL, predict:*, models:read, metrics:read, admin."
+                f"{scope!r} is no scope; take predict:MODEL, predict:*, models:read, metrics:read or admin."
             )
     return found
 
