@@ -6,8 +6,9 @@ A service is started for each framework once in a session; `client` runs a test 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import httpx2
 import pytest
@@ -28,10 +29,20 @@ def serving(framework: str) -> Iterator[httpx2.Client]:
         with TestClient(fastapi.app(service), base_url="http://textmill") as client:
             yield client
         return
-    transport = httpx2.WSGITransport(app=flask.app(service))
+    transport = httpx2.WSGITransport(app=_as_servers_do(flask.app(service)))
     with httpx2.Client(transport=transport, base_url="http://textmill") as client:
         yield client
     service.close()
+
+
+def _as_servers_do(app: WSGIApplication) -> WSGIApplication:
+    """PEP 3333 shows a path's bytes as Latin-1; this client's transport shows its characters."""
+
+    def called(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        shown = environ["PATH_INFO"].encode().decode("latin-1")
+        return app(environ | {"PATH_INFO": shown}, start_response)
+
+    return called
 
 
 def wait_until_ready(client: httpx2.Client, seconds: float = 90) -> None:

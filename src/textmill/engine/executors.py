@@ -101,6 +101,12 @@ class LocalExecutor:
         return LocalExecutor(self._spec)
 
 
+def _environment() -> dict[str, str]:
+    """What a child needs; our settings are not among it, since they hold secrets."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TEXTMILL_")}
+    return kept | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+
 class ProcessExecutor:
     """Computes in a child process, reached over a socket pair.
 
@@ -168,7 +174,7 @@ class ProcessExecutor:
                 [sys.executable, "-m", "textmill.engine.worker", str(descriptor)],
                 pass_fds=(descriptor,),
                 stdin=subprocess.DEVNULL,
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+                env=_environment(),
             )
         self._connection = Connection(ours.detach())
 

@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 
+import psutil
 import pytest
 
 from tests.fakes import FakeExecutor
@@ -79,6 +80,17 @@ def test_a_killed_process_is_a_lost_worker_and_can_be_replaced() -> None:
     assert executor.pid != first
     assert executor.run(["fine"]) == before
     executor.close()
+
+
+def test_a_child_does_not_see_our_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They hold secrets, and a model's process needs none."""
+    monkeypatch.setenv("TEXTMILL_TOKENS__SECRET", "c4n4ry")
+    executor = ProcessExecutor(SPEC, stuck_seconds=30)
+    executor.load()
+    seen = psutil.Process(executor.pid).environ()
+    executor.close()
+    assert "PYTHONPATH" in seen
+    assert [] == [name for name in seen if name.startswith("TEXTMILL_")]
 
 
 def test_a_silent_process_is_stopped() -> None:
