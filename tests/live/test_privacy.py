@@ -1,4 +1,4 @@
-"""Texts, keys and tokens reach nothing but the model: canaries in every field, and a look into all outputs."""
+"""Texts, keys and tokens reach no output: canaries in every field, and a look into everything written."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_what_is_refused_is_never_repeated(watched: Watched) -> None:
 
 
 def test_what_is_served_leaves_no_trace(watched: Watched) -> None:
-    """A text, the key and a token that were accepted stand in no log and no file; nor does the shared secret."""
+    """An accepted text, key and token stand in no log and no file; nor does the shared secret."""
     form = urlencode({
         "grant_type": "client_credentials",
         "client_id": watched.key[3:15],
