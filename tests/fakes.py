@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from textmill.engine.executors import BatchError, WorkerLostError
 from textmill.engine.lane import LaneOptions
 from textmill.engine.placement import PROBES, Place, Placed
 from textmill.engine.policy import Bounds, Pace
+from textmill.errors import AuthUnavailableError, CredentialsInvalidError
 from textmill.runtimes.base import Explained, ModelInfo, ModelSpec, Result, Scores
+from textmill.security.principals import Principal
 
 SPEC = ModelSpec(name="fake", path="fake")
 INFO = ModelInfo(
@@ -103,3 +105,32 @@ def placing(executor: FakeExecutor, place: Place = "thread", seconds: float = 0.
         return Placed(executor, place, info, golden, pace, seconds)
 
     return load
+
+
+class FakeVerifier:
+    """Knows some credentials by heart; can be in trouble."""
+
+    def __init__(self, prefix: str, known: Mapping[str, Principal]) -> None:
+        self.prefix = prefix
+        self.known = known
+        self.why: str | None = None
+        self.running = False
+
+    def takes(self, credential: str) -> bool:
+        return credential.startswith(self.prefix)
+
+    def principal(self, credential: str) -> Principal:
+        if self.why is not None:
+            raise AuthUnavailableError(self.why)
+        if credential not in self.known:
+            raise CredentialsInvalidError("nobody")
+        return self.known[credential]
+
+    def start(self) -> None:
+        self.running = True
+
+    def close(self) -> None:
+        self.running = False
+
+    def trouble(self) -> str | None:
+        return self.why
