@@ -63,7 +63,7 @@ def _start(candidate: Candidate, used: models.Models, workers: int) -> tuple[flo
     port = server.free_port()
     paths = ["/predict", "/ner"]
     launch = server.Launch(
-        argv=candidate.argv(port=port, workers=workers, models=used.arguments),
+        argv=interpreters.argv(candidate, port=port, workers=workers, models=used.arguments),
         port=port,
         paths=paths,
         environment=used.environment,

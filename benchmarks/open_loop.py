@@ -136,7 +136,7 @@ def _visit(
 def _launch(setting: Setting, candidate: Candidate) -> server.Launch:
     port = server.free_port()
     return server.Launch(
-        argv=candidate.argv(port=port, workers=1, models=setting.models.arguments),
+        argv=interpreters.argv(candidate, port=port, workers=1, models=setting.models.arguments),
         port=port,
         paths=sorted({work.path for work in setting.works}),
         environment=setting.models.environment,
