@@ -62,7 +62,9 @@ def _visit(plan: Plan, visit: Visit, results: Results, tell: Tell) -> None:
 def _launch(plan: Plan, visit: Visit) -> server.Launch:
     candidate, port = visit.candidate, server.free_port()
     return server.Launch(
-        argv=interpreters.argv(candidate, port=port, workers=visit.setup.workers, models=plan.models.arguments),
+        argv=interpreters.argv(
+            candidate, port=port, workers=visit.setup.workers, models=plan.models.arguments
+        ),
         port=port,
         paths=sorted({work.path for work in plan.works_of(candidate)}),
         environment=plan.models.environment,
@@ -76,9 +78,7 @@ def _check(plan: Plan, visit: Visit, running: server.Server) -> Start:
     works = plan.works_of(candidate) if candidate.answers else []
     verdicts = {work.name: answers.judge(running.port, work.path, plan.truths[work.name]) for work in works}
     memory = meters.Tree(running.pid).memory_mb()
-    return Start(
-        candidate.name, visit.setup.workers, visit.round, running.ready_seconds, memory, verdicts
-    )
+    return Start(candidate.name, visit.setup.workers, visit.round, running.ready_seconds, memory, verdicts)
 
 
 def _exclude_wrong(start: Start, results: Results) -> None:

@@ -13,14 +13,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import answers, arrivals, corpus, machine, measure, models, pages, server
+from benchmarks import answers, arrivals, corpus, interpreters, machine, measure, models, pages, server
 from benchmarks.candidates import CANDIDATES, WORKS, Candidate, Work
 
 RATES = {
-    "sentiment": (100, 500, 1000, 2000, 4000, 6000, 8000, 12000, 16000),
-    "entities": (25, 50, 100, 200, 400, 800, 1200, 1600),
-    "entities-long": (2, 5, 10, 25, 50, 100, 150, 200, 300),
+    "sentiment": (250, 500, 1000, 2000, 4000, 8000, 12000, 16000, 24000),
+    "entities": (25, 50, 100, 200, 400, 800, 1200, 1600, 2400, 3200),
+    "entities-long": (5, 10, 25, 50, 100, 200, 300, 400, 600),
 }
+"""At most doubled at each step, so that a rate beyond the knee leaves a queue that is soon worked off."""
 KNEE_SECONDS = 1.0
 """A server whose 99th percentile is beyond this is past its knee; higher rates are not tried."""
 LATE_SECONDS, LATE_SHARE = 0.001, 0.1
@@ -85,16 +86,46 @@ def main(argv: Sequence[str]) -> int:
     chosen, console = _parser().parse_args(argv), Console()
     texts = {length: corpus.read(file) for length, file in _files(chosen).items()}
     setting, tried = _setting(chosen, texts), Tried()
-    servers = [one for one in CANDIDATES if one.name in chosen.server]
+    servers = interpreters.installed(chosen.server, console.print)
     with server.pinned(chosen.load_cores):
         for round_ in range(chosen.rounds):
             for candidate in measure.rotated(servers, round_):
                 _visit(setting, candidate, round_, tried, console.print)
     points = [_point(key, tried[key]) for key in sorted(tried, key=_order)]
+    rows = [_cells(point) for point in points]
+    print(pages.table(HEADINGS, rows), *knees(points), sep="\n")
     if chosen.out:
         facts = machine.facts(["open_loop", *argv]) | {name: str(one) for name, one in texts.items()}
-        _write(chosen.out, facts, points)
+        pages.write(
+            chosen.out, "Latency against rate, open loop", facts, {"": (HEADINGS, rows)}, knees(points)
+        )
+        figures = [{name: _finite(value) for name, value in asdict(point).items()} for point in points]
+        chosen.out.with_suffix(".json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        pages.plot_open_loop(chosen.out.with_suffix(".svg"), points)
     return 0
+
+
+def knees(points: Sequence[Point]) -> list[str]:
+    """Say for each server and work where its knee is, or why it was not found."""
+    ladders: dict[tuple[str, str], list[Point]] = {}
+    for point in points:
+        ladders.setdefault((point.work, point.server), []).append(point)
+    return [f"{server_}, {work}: {_knee(ladder)}." for (work, server_), ladder in ladders.items()]
+
+
+def _knee(ladder: Sequence[Point]) -> str:
+    held = [point.rate for point in ladder if point.held and not _beyond(point)]
+    so_far = f"up to {held[-1]:g} a second it answered in time" if held else "it answered no rate in time"
+    last = ladder[-1]
+    if not last.held:
+        return f"{so_far}; the generator did not hold {last.rate:g}, so this is no knee of the server's"
+    if _beyond(last):
+        return f"{so_far}; {last.rate:g} a second is beyond its knee, where it answers {last.answered:,.0f}"
+    return f"{so_far}; the ladder ended before its knee"
+
+
+def _beyond(point: Point) -> bool:
+    return bool(point.failed) or point.p99_ms >= 1e3 * KNEE_SECONDS
 
 
 def _setting(chosen: argparse.Namespace, texts: Mapping[str, corpus.Corpus]) -> Setting:
@@ -187,15 +218,6 @@ def _order(key: tuple[str, str, float]) -> tuple[int, int, float]:
     return [one.name for one in WORKS].index(work), [one.name for one in CANDIDATES].index(name), rate
 
 
-def _write(path: Path, facts: Mapping[str, str], points: Sequence[Point]) -> None:
-    rows = [_cells(point) for point in points]
-    pages.write(path, "Latency against rate, open loop", facts, {"": (HEADINGS, rows)})
-    figures = [{name: _finite(value) for name, value in asdict(point).items()} for point in points]
-    path.with_suffix(".json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    shown = [point for point in points if point.held and math.isfinite(point.p99_ms)]
-    pages.plot_open_loop(path.with_suffix(".svg"), shown)
-
-
 def _finite(value: object) -> object:
     """JSON knows no infinity; null stands for a percentile that was never answered."""
     return None if isinstance(value, float) and math.isinf(value) else value
@@ -222,10 +244,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.open_loop", description=__doc__)
     add = parser.add_argument
     names = [one.name for one in CANDIDATES if one.answers]
-    add("--server", nargs="+", default=names, choices=names)
+    usual = [name for name in names if name in {"guide-fastapi", "textmill-fastapi", "mosec"}]
+    add("--server", nargs="+", default=usual, choices=names, metavar="NAME", help=f"of {', '.join(names)}")
     add("--work", nargs="+", default=list(RATES), choices=list(RATES))
     add("--rounds", type=int, default=3)
-    add("--seconds", type=float, default=5.0)
+    add("--seconds", type=float, default=2.0, help="how long requests arrive at each rate (default: 2)")
     add("--constant", action="store_true", help="equal distances instead of Poisson arrivals")
     add("--texts", type=Path, default=corpus.INVENTED / "short.jsonl")
     add("--long-texts", type=Path, default=corpus.INVENTED / "long.jsonl")

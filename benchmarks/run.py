@@ -25,7 +25,7 @@ from benchmarks.report import Report
 from benchmarks.results import Results
 
 # The widest table; a pipe has no width of its own.
-WIDTH = 112
+WIDTH = 132
 
 
 def main(argv: Sequence[str]) -> int:

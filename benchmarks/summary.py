@@ -88,21 +88,26 @@ def others(results: Results) -> tuple[float, float]:
 
 
 def _order(group: Group) -> tuple[str, int, int, int]:
-    *rest, name = group
-    return (*rest, [candidate.name for candidate in CANDIDATES].index(name))
+    work, workers, concurrency, name = group
+    return work, workers, concurrency, [candidate.name for candidate in CANDIDATES].index(name)
 
 
 def _row(group: Group, samples: Sequence[Sample], speeds: Mapping[Group, float]) -> Row:
-    *alike, candidate = group
+    work, workers, concurrency, candidate = group
+
+    def beside(other: str) -> float | None:
+        speed = speeds.get((work, workers, concurrency, other))
+        return speeds[group] / speed if speed else None
+
     every = [_per_second(sample) for sample in samples]
     return Row(
         *group,
         per_second=speeds[group],
         slowest=min(every),
         fastest=max(every),
-        ratio=_ratio(speeds, group, (*alike, RIVALS[candidate] or "")),
-        of_strongest=_ratio(speeds, group, (*alike, STRONGEST)),
-        of_limit=_ratio(speeds, group, (*alike, LIMIT)),
+        ratio=beside(RIVALS[candidate] or ""),
+        of_strongest=beside(STRONGEST),
+        of_limit=beside(LIMIT),
         p50_ms=_median(samples, lambda sample: sample.outcome.p50_ms),
         p99_ms=_median(samples, lambda sample: sample.outcome.p99_ms),
         cpu_ms=_median(samples, lambda sample: sample.cpu_ms),
@@ -129,7 +134,3 @@ def _per_second(sample: Sample) -> float:
 
 def _median(samples: Sequence[Sample], value: Callable[[Sample], float]) -> float:
     return median(value(sample) for sample in samples)
-
-
-def _ratio(speeds: Mapping[Group, float], group: Group, other: Group) -> float | None:
-    return speeds[group] / speeds[other] if other in speeds else None

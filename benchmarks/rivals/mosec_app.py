@@ -1,4 +1,4 @@
-"""The two models on mosec, as its expert user would write it: `python mosec_app.py --port 8000 --processes 1`."""
+"""The two models on mosec, as its expert user would write it: `python mosec_app.py --port 8000`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ import spacy
 from mosec import Server, ValidationError, Worker
 
 BATCH = 32
-"""As many as wait in the benchmark's middle step; 16 and 64 were tried and gave no more."""
 WAIT_MS = 1
-"""Documented: less than the batch's inference takes. It is also the least that mosec takes (0 means 10), and what a
+"""Documented: less than a batch takes to compute. It is the least that mosec knows (0 means 10), and what a
 lone request loses; under load a batch fills while the last one is computed."""
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """Documented: libraries do not know how many processes share the cores."""
@@ -26,7 +25,7 @@ class TextRequest(msgspec.Struct):
     text: str
 
 
-class JsonWorker(Worker):  # type: ignore[misc]  # mosec is not installed where types are checked
+class JsonWorker(Worker):
     """JSON by msgspec, which mosec brings along, instead of the slower default."""
 
     def deserialize(self, data: bytes) -> str:
