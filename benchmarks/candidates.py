@@ -62,8 +62,8 @@ WORKS = (
 _ALL = tuple(work.name for work in WORKS)
 _UVICORN = ("--host", "127.0.0.1", "--port", "{port}", "--workers", "{workers}", "--no-access-log")
 _GUNICORN = ("--bind", "127.0.0.1:{port}", "--workers", "{workers}", "--no-control-socket")
-# No line for each request; 10 s instead of 3, which callers of long texts would meet. At its end mosec waits as long
-# for callers who left.
+# No line for each request; 10 s instead of 3, which callers of long texts would meet. At its end mosec waits
+# as long for callers who left.
 _MOSEC = ("--address", "127.0.0.1", "--port", "{port}", "--log-level", "error", "--timeout", "10000")
 _TEXTMILL = ("--host", "127.0.0.1", "--port", "{port}", "--workers", "{workers}", "@models")
 

@@ -17,11 +17,7 @@ from benchmarks.candidates import CANDIDATES, Candidate
 
 CALLS = 100
 """Calls on each path before memory is read: what is loaded lazily is there, and every worker has answered."""
-METHOD = (
-    "Memory is the proportional set size of the whole process tree, gunicorn's first process included.",
-    "textmill loads its models before several workers are forked, one model after the other; they share them.",
-    "A lone worker of gunicorn is forked first, then loads both at once; its first process shares little.",
-)
+METHOD = "Memory is the proportional set size of the whole process tree, gunicorn's first process included."
 HEADINGS = ("server", "1 worker, MB", "2 workers, MB", "second worker", "ready, 1 worker, s", "ready, 2, s")
 
 
@@ -50,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
     print(pages.table(HEADINGS, rows))
     if chosen.out:
         facts = machine.facts(["footprint", *argv])
-        pages.write(chosen.out, "Memory and start-up", facts, {"": (HEADINGS, rows)}, METHOD)
+        pages.write(chosen.out, "Memory and start-up", facts, {"": (HEADINGS, rows)}, [METHOD])
         chosen.out.with_suffix(".json").write_text(
             json.dumps([asdict(one) for one in found], indent=1) + "\n", encoding="utf-8"
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from benchmarks.bare_model import Cost
     from benchmarks.footprint import Footprint
-    from benchmarks.open_loop import Point
+    from benchmarks.ladders import Point
 
 Rows: TypeAlias = tuple[Sequence[str], Sequence[Sequence[str]]]
 
