@@ -17,7 +17,9 @@ Key: TypeAlias = tuple[str, str, float]
 
 LIMIT = next(one.name for one in CANDIDATES if not one.answers)
 KNEE_SECONDS = 1.0
-"""A server whose 99th percentile is beyond this is past its knee; higher rates are not tried."""
+"""A server whose 99th percentile is beyond this is far past its knee; higher rates are not tried."""
+QUEUE_SECONDS = 0.25
+"""A server that needs longer for what is left after the last departure did not keep up with the rate."""
 LATE_SECONDS, LATE_SHARE = 0.001, 0.1
 """The generator sent in time when the 99th percentile of its lateness was at most so long, or at most this
 share of the latency's, which includes it."""
@@ -41,7 +43,8 @@ class Point:
     """One server at one rate; medians over the rounds that reached it, in milliseconds.
 
     Attributes:
-        rounds: how many reached it; a round ends where the server is past its knee.
+        rounds: how many reached it; a round ends where the server is far past its knee.
+        left_ms: from the last departure to the last answer.
         held: whether the generator held the rate; if not, the figures say more of it than of the server.
     """
 
@@ -54,13 +57,14 @@ class Point:
     p90_ms: float
     p99_ms: float
     failed: int
+    left_ms: float
     late_ms: float
     held: bool
 
     @property
     def beyond(self) -> bool:
         """Whether the server is past its knee."""
-        return bool(self.failed) or self.p99_ms >= 1e3 * KNEE_SECONDS
+        return bool(self.failed) or self.p99_ms >= 1e3 * KNEE_SECONDS or self.left_ms >= 1e3 * QUEUE_SECONDS
 
 
 def points(tried: Mapping[Key, Sequence[Arrivals]]) -> list[Point]:
@@ -111,6 +115,7 @@ def _point(key: Key, rounds: Sequence[Arrivals], limit: float) -> Point:
         p90_ms=1e3 * _middle(rounds, 0.9),
         p99_ms=1e3 * p99,
         failed=sum(one.failed for one in rounds),
+        left_ms=1e3 * _median(rounds, lambda one: one.left),
         late_ms=1e3 * late,
         held=in_time and key[2] <= limit,
     )
@@ -125,14 +130,15 @@ def _median(rounds: Sequence[Arrivals], value: Callable[[Arrivals], float]) -> f
 
 
 def _knee(ladder: Sequence[Point]) -> str:
-    kept = [point.rate for point in ladder if point.held and not point.beyond]
-    so_far = f"kept up to {kept[-1]:g} a second" if kept else "kept up at no rate"
-    lost = [point.rate for point in ladder if not point.held and point.rate > (kept[-1] if kept else 0)]
-    if lost:
-        return f"{so_far}; the generator did not hold {lost[0]:g}, so this is no knee of the server's"
-    if ladder[-1].beyond:
-        return f"{so_far}; {ladder[-1].rate:g} is beyond its knee, and it answers {ladder[-1].answered:,.0f}"
-    return f"{so_far}; the ladder ended before its knee"
+    beyond = [point for point in ladder if point.beyond]
+    kept = [point.rate for point in ladder if not beyond or point.rate < beyond[0].rate]
+    so_far = f"kept up with {kept[-1]:g} a second" if kept else "kept up with no rate"
+    if not beyond:
+        return f"{so_far}; the ladder ended before its knee"
+    if not beyond[0].held:
+        return f"{so_far}; the generator did not hold {beyond[0].rate:g}, so this is no knee of the server's"
+    most = max(point.answered for point in beyond)
+    return f"{so_far}, not with {beyond[0].rate:g}; beyond the knee it answers up to {most:,.0f}"
 
 
 def _order(key: Key) -> tuple[int, int, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from benchmarks import answers, interpreters, load, meters, server
 from benchmarks.candidates import Candidate
@@ -52,9 +53,7 @@ def _visit(plan: Plan, visit: Visit, results: Results, tell: Tell) -> None:
             results.starts.append(start)
             _exclude_wrong(start, results)
             if name not in results.excluded:
-                for case in _cases(plan, visit):
-                    tell(f"{name}: {case.work}, {case.concurrency} at once, round {visit.round + 1}")
-                    results.samples.append(_sample(plan, visit.setup, running, case))
+                results.samples.extend(_samples(plan, visit, running, tell))
     except (server.ServerError, load.LoadError) as error:
         results.excluded[name] = str(error)
 
@@ -88,24 +87,27 @@ def _exclude_wrong(start: Start, results: Results) -> None:
             results.excluded[start.candidate] = f"{count}; {verdict.example}"
 
 
-def _cases(plan: Plan, visit: Visit) -> Iterator[Case]:
+def _samples(plan: Plan, visit: Visit, running: server.Server, tell: Tell) -> Iterator[Sample]:
+    """Warm each work up, then measure it with every number of requests in flight."""
+    name, setup = visit.candidate.name, visit.setup
     for work in plan.works_of(visit.candidate):
-        for concurrency in plan.in_flight(work, visit.setup):
-            yield Case(visit.candidate.name, work.name, visit.setup.workers, concurrency, visit.round)
+        url = f"http://127.0.0.1:{running.port}{work.path}"
+        drive = load.Drive(url, plan.bodies[work.name], len(setup.load_cores))
+        drive(connections=WARM_UP_CONNECTIONS, seconds=plan.warm_up)
+        for concurrency in plan.in_flight(work, setup):
+            case = Case(name, work.name, setup.workers, concurrency, visit.round)
+            tell(f"{name}: {work.name}, {concurrency} at once, round {visit.round + 1}")
+            send = partial(drive, connections=concurrency, seconds=plan.seconds * work.patience)
+            yield _sample(case, send, running, setup)
 
 
-def _sample(plan: Plan, setup: Setup, running: server.Server, case: Case) -> Sample:
-    work, tree = plan.work(case.work), meters.Tree(running.pid)
-    drive = load.Drive(
-        f"http://127.0.0.1:{running.port}{work.path}", plan.bodies[work.name], len(setup.load_cores)
-    )
-    drive(connections=min(case.concurrency, WARM_UP_CONNECTIONS), seconds=plan.warm_up)
+def _sample(case: Case, send: Callable[[], load.Outcome], running: server.Server, setup: Setup) -> Sample:
+    tree = meters.Tree(running.pid)
     tree.settle()
     memory = meters.PeakMemory(tree)
     start, cpu, busy = time.monotonic(), tree.cpu_seconds(), meters.busy_seconds(setup.server_cores)
     with memory.watching():
-        outcome = drive(connections=case.concurrency, seconds=plan.seconds * work.patience)
+        outcome = send()
     cpu, busy = tree.cpu_seconds() - cpu, meters.busy_seconds(setup.server_cores) - busy
     others = (busy - cpu) / (time.monotonic() - start) / len(setup.server_cores)
-    tree.settle()
     return Sample(case, outcome, cpu_ms=cpu / outcome.requests * 1e3, peak_mb=memory.peak_mb, others=others)

@@ -108,8 +108,8 @@ def plot_bare_model(path: Path, costs: Sequence[Cost]) -> None:
 def _lines(axis: Any, rows: Sequence[Mapping[str, Any]]) -> None:
     fewest = min(row["workers"] for row in rows)
     for row in (row for row in rows if row["workers"] > fewest):
-        label = f"{row['workers']} workers"
-        axis.plot([row["concurrency"]], [row["per_second"]], "D", **_hollow(row["candidate"]), label=label)
+        label = f"{row['workers']} workers (hollow)"
+        axis.plot([row["concurrency"]], [row["per_second"]], **_hollow(row["candidate"]), label=label)
     for name in dict.fromkeys(row["candidate"] for row in rows):
         mine = [row for row in rows if (row["candidate"], row["workers"]) == (name, fewest)]
         flights, rates = [row["concurrency"] for row in mine], [row["per_second"] for row in mine]
@@ -164,13 +164,18 @@ def _save(figure: Any, path: Path) -> None:
 
 
 def _line(name: str) -> dict[str, Any]:
-    dashed = any(part in name for part in DASHED)
+    dashed = _dashed(name)
     look = {"linestyle": "--" if dashed else "-", "marker": "s" if dashed else "o", "markersize": 3}
     return {**look, "color": _colour(name), "label": name}
 
 
+def _dashed(name: str) -> bool:
+    return any(part in name for part in DASHED)
+
+
 def _hollow(name: str) -> dict[str, Any]:
-    return {"markerfacecolor": "none", "markeredgecolor": _colour(name), "markersize": 6}
+    shape = {"linestyle": "", "marker": "s" if _dashed(name) else "o", "markersize": 7}
+    return {**shape, "markerfacecolor": "none", "markeredgecolor": _colour(name)}
 
 
 def _colour(name: str) -> str:

@@ -9,9 +9,9 @@ from benchmarks import ladders
 from benchmarks.arrivals import Arrivals
 
 
-def arrived(rate: float, latency: float, *, late: float = 0.0, failed: int = 0) -> Arrivals:
+def arrived(rate: float, latency: float, *, late: float = 0, failed: int = 0, left: float = 0) -> Arrivals:
     """A rate at which everything took so long, in seconds."""
-    return Arrivals(rate, [latency] * 100, [late] * 100, failed, seconds=2.0)
+    return Arrivals(rate, [latency] * 100, [late] * 100, failed, seconds=2.0, left=left)
 
 
 def ladder(*steps: Arrivals, limit: tuple[Arrivals, ...] = ()) -> list[ladders.Point]:
@@ -21,13 +21,13 @@ def ladder(*steps: Arrivals, limit: tuple[Arrivals, ...] = ()) -> list[ladders.P
 
 
 def test_the_knee_is_named_with_the_last_rate_that_was_kept() -> None:
-    """A percentile over a second, or a request that failed."""
-    slow = ladder(arrived(100, 0.01), arrived(200, 0.02), arrived(400, 1.5))
-    dropped = ladder(arrived(100, 0.01), arrived(200, 0.02, failed=1))
-    assert [
-        "guide-fastapi, sentiment: kept up to 200 a second; 400 is beyond its knee, and it answers 50."
-    ] == (ladders.knees(slow))
-    assert "kept up to 100 a second; 200 is beyond its knee" in ladders.knees(dropped)[0]
+    """A percentile over a second, a request that failed, or a queue that was left at the end."""
+    verdict = "kept up with 200 a second, not with 400; beyond the knee it answers up to 50."
+    known = f"guide-fastapi, sentiment: {verdict}"
+    kept = (arrived(100, 0.01), arrived(200, 0.02))
+    assert [known] == ladders.knees(ladder(*kept, arrived(400, 1.5)))
+    assert [known] == ladders.knees(ladder(*kept, arrived(400, 0.02, failed=1)))
+    assert [known] == ladders.knees(ladder(*kept, arrived(400, 0.2, left=0.3)))
 
 
 def test_a_ladder_that_ends_too_early_says_so() -> None:
@@ -40,7 +40,12 @@ def test_late_departures_show_no_latency() -> None:
     first, second = ladder(arrived(100, 0.01), arrived(200, 0.01, late=0.005))
     assert (True, False) == (first.held, second.held)
     assert ["not held"] * 3 == ladders.cells(second)[3:6]
-    assert "the generator did not hold 200" in ladders.knees([first, second])[0]
+
+
+def test_a_rate_that_the_generator_did_not_hold_is_nobodys_knee() -> None:
+    """Whether the server could have kept up is not known."""
+    points = ladder(arrived(100, 0.01), arrived(200, 1.5), limit=(arrived(100, 0.001), arrived(200, 0.2)))
+    assert "kept up with 100 a second; the generator did not hold 200" in ladders.knees(points)[0]
 
 
 def test_no_rate_counts_at_which_the_constant_answer_was_slow_or_not_tried() -> None:
