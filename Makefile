@@ -39,7 +39,7 @@ bench: ## Compare with the guide's servers in minutes; pages and plots in build/
 	@scripts/bootstrap dev
 	@$(PY) -m benchmarks.everything --quick --out build/bench $(ARGS)
 
-bench-full: ## The same as published: three rounds of all, half an hour, into benchmarks/results.
+bench-full: ## The same as published: three rounds of all, almost half an hour, into benchmarks/results.
 	@scripts/bootstrap dev
 	@$(PY) -m benchmarks.everything --out benchmarks/results $(ARGS)
 

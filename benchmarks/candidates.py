@@ -56,7 +56,7 @@ WORKS = (
     Work("sentiment", "/predict", "short", "Sentiment of short texts, POST /predict"),
     Work("entities", "/ner", "short", "Entities of short texts, POST /ner"),
     Work("sentiment-long", "/predict", "long", "Sentiment of long texts, POST /predict"),
-    Work("entities-long", "/ner", "long", "Entities of long texts, POST /ner", patience=3),
+    Work("entities-long", "/ner", "long", "Entities of long texts, POST /ner", patience=2),
 )
 
 _ALL = tuple(work.name for work in WORKS)

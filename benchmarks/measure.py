@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -93,7 +94,8 @@ def _samples(plan: Plan, visit: Visit, running: server.Server, tell: Tell) -> It
     for work in plan.works_of(visit.candidate):
         url = f"http://127.0.0.1:{running.port}{work.path}"
         drive = load.Drive(url, plan.bodies[work.name], len(setup.load_cores))
-        drive(connections=WARM_UP_CONNECTIONS, seconds=plan.warm_up)
+        with suppress(load.LoadError):  # a slow server may answer nothing in so short a time
+            drive(connections=WARM_UP_CONNECTIONS, seconds=plan.warm_up)
         for concurrency in plan.in_flight(work, setup):
             case = Case(name, work.name, setup.workers, concurrency, visit.round)
             tell(f"{name}: {work.name}, {concurrency} at once, round {visit.round + 1}")

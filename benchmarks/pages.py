@@ -99,8 +99,9 @@ def plot_bare_model(path: Path, costs: Sequence[Cost]) -> None:
         axis.text(cost.alone, at, f" {cost.alone:,.0f}", va="center", fontsize=7)
     axis.set_yticks(range(len(works)), works)
     axis.invert_yaxis()
-    axis.margins(x=0.15)
+    least, most = min(cost.together for cost in costs), max(cost.alone for cost in costs)
     axis.set(xscale="log", xlabel="microseconds a text, one by one", title="the model alone, one core")
+    axis.set_xlim(least / 2, 4 * most)  # room for the figures behind the bars
     _legend(figure, [axis])
     _save(figure, path)
 
