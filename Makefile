@@ -4,7 +4,7 @@
 #   PYTHON=/path/to/python3.12 make test
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format bench docs lock clean
+.PHONY: help serve test check format bench bench-full rivals docs lock clean
 
 ARGS ?=
 # `python -m` rather than the console scripts: those hold the absolute path of the folder.
@@ -13,7 +13,7 @@ export PYTHON
 
 help: ## Show this list.
 	@echo "make TARGET [ARGS=...]"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  \1|\2/p' Makefile | while IFS='|' read -r name what; do printf '  %-8s %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/  \1|\2/p' Makefile | while IFS='|' read -r name what; do printf '  %-12s %s\n' "$$name" "$$what"; done
 
 serve: ## Serve the two packaged models on this machine (ARGS="--framework flask").
 	@scripts/bootstrap serve
@@ -35,12 +35,19 @@ format: ## Format the code and mend what the linter can mend.
 	$(PY) -m ruff check --fix
 	$(PY) -m ruff format
 
-bench: ## Compare with the guide's servers; takes minutes (ARGS="--quick").
+bench: ## Compare with the guide's servers in minutes; pages and plots in build/bench (ARGS="--only footprint").
 	@scripts/bootstrap dev
-	@$(PY) -m benchmarks.run $(ARGS)
-	@$(PY) -m benchmarks.bare_model
-	@$(PY) -m benchmarks.footprint --rounds 1
-	@$(PY) -m benchmarks.open_loop --rounds 1 --seconds 3
+	@$(PY) -m benchmarks.everything --quick --out build/bench $(ARGS)
+
+bench-full: ## The same as published: three rounds of all, almost half an hour, into benchmarks/results.
+	@scripts/bootstrap dev
+	@$(PY) -m benchmarks.everything --out benchmarks/results $(ARGS)
+
+rivals: ## Install the rivals that the benchmarks compare with, in an environment of their own.
+	@scripts/bootstrap dev
+	$(PY) -m venv benchmarks/rivals/.venv
+	benchmarks/rivals/.venv/bin/python -m pip install --require-hashes --only-binary :all: \
+	    -r benchmarks/rivals/requirements.txt
 
 docs: ## Write the generated documentation anew.
 	@scripts/bootstrap dev

@@ -34,6 +34,7 @@ class Arrivals:
         lateness: how much later than intended each request left the schedule, in seconds.
         failed: requests with another status, or without an answer in time.
         seconds: from the start to the last answer; longer than the schedule where a queue was left.
+        left: from the last departure to the last answer, in seconds; what a queue at the end took.
     """
 
     rate: float
@@ -41,6 +42,7 @@ class Arrivals:
     lateness: list[float] = field(default_factory=list)
     failed: int = 0
     seconds: float = 0.0
+    left: float = 0.0
 
     @property
     def per_second(self) -> float:
@@ -100,6 +102,7 @@ async def _drive(port: int, requests: Sequence[bytes], times: Sequence[float], f
         pool.send(start + due, requests[number % len(requests)])
     await pool.drain()
     found.seconds = max(times[-1], pool.last_answer - start)
+    found.left = found.seconds - times[-1]
     return found
 
 

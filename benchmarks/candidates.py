@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -37,6 +36,7 @@ class Candidate:
         rival: the candidate that its figures are divided by, or None.
         works: the names of the works it takes part in.
         answers: whether it computes answers; the limit does not, and is not checked.
+        package: what a rival needs in an environment of its own, or an empty text.
     """
 
     name: str
@@ -44,23 +44,27 @@ class Candidate:
     rival: str | None
     works: tuple[str, ...]
     answers: bool = True
+    package: str = ""
 
-    def argv(self, *, port: int, workers: int, models: tuple[str, ...] = ()) -> list[str]:
-        """Return the full command, run by the interpreter that runs the benchmark."""
+    def arguments(self, *, port: int, workers: int, models: tuple[str, ...] = ()) -> list[str]:
+        """Return what follows the interpreter."""
         filled = [part.format(port=port, workers=workers) for part in self.command if part != "@models"]
-        return [sys.executable, *filled, *(models if "@models" in self.command else ())]
+        return [*filled, *(models if "@models" in self.command else ())]
 
 
 WORKS = (
     Work("sentiment", "/predict", "short", "Sentiment of short texts, POST /predict"),
     Work("entities", "/ner", "short", "Entities of short texts, POST /ner"),
     Work("sentiment-long", "/predict", "long", "Sentiment of long texts, POST /predict"),
-    Work("entities-long", "/ner", "long", "Entities of long texts, POST /ner", patience=3),
+    Work("entities-long", "/ner", "long", "Entities of long texts, POST /ner", patience=2),
 )
 
 _ALL = tuple(work.name for work in WORKS)
 _UVICORN = ("--host", "127.0.0.1", "--port", "{port}", "--workers", "{workers}", "--no-access-log")
 _GUNICORN = ("--bind", "127.0.0.1:{port}", "--workers", "{workers}", "--no-control-socket")
+# No line for each request; 10 s instead of 3, which callers of long texts would meet. At its end mosec waits
+# as long for callers who left.
+_MOSEC = ("--address", "127.0.0.1", "--port", "{port}", "--log-level", "error", "--timeout", "10000")
 _TEXTMILL = ("--host", "127.0.0.1", "--port", "{port}", "--workers", "{workers}", "@models")
 
 CANDIDATES = (
@@ -87,6 +91,13 @@ CANDIDATES = (
         command=("-m", "textmill", "serve", "--framework", "flask", *_TEXTMILL),
         rival="guide-flask",
         works=_ALL,
+    ),
+    Candidate(
+        name="mosec",
+        command=(str(HERE / "rivals" / "mosec_app.py"), *_MOSEC, "--processes", "{workers}"),
+        rival="guide-fastapi",
+        works=_ALL,
+        package="mosec",
     ),
     Candidate(
         name="bare-uvicorn",

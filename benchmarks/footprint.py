@@ -12,11 +12,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import calls, machine, meters, models, pages, server
+from benchmarks import calls, interpreters, machine, measure, meters, models, pages, server
 from benchmarks.candidates import CANDIDATES, Candidate
 
-CALLS = 200
+CALLS = 100
 """Calls on each path before memory is read: what is loaded lazily is there, and every worker has answered."""
+METHOD = "Memory is the proportional set size of the whole process tree, gunicorn's first process included."
 HEADINGS = ("server", "1 worker, MB", "2 workers, MB", "second worker", "ready, 1 worker, s", "ready, 2, s")
 
 
@@ -37,33 +38,51 @@ class Footprint:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Measure, and write the page, the figures and the plot."""
-    chosen = _parser().parse_args(argv)
-    used = models.prepare(None)
-    found = []
-    for candidate in (one for one in CANDIDATES if one.name in chosen.server):
-        rounds = [[_start(candidate, used, workers) for workers in (1, 2)] for _ in range(chosen.rounds)]
-        (one_mb, one_ready), (two_mb, two_ready) = (
-            [statistics.median(one[at][which] for one in rounds) for which in (0, 1)] for at in (0, 1)
-        )
-        found.append(Footprint(candidate.name, one_mb, two_mb, one_ready, two_ready))
-        Console().print(found[-1], f"second worker {found[-1].second:.0%}", highlight=False)
+    """Measure, print the table, and write the page, the figures and the plot."""
+    chosen, console = _parser().parse_args(argv), Console()
+    candidates = interpreters.installed(chosen.server, console.print)
+    found = _measure(candidates, chosen.rounds, console)
+    rows = [_cells(one) for one in found]
+    print(pages.table(HEADINGS, rows))
     if chosen.out:
-        rows = [_cells(one) for one in found]
         facts = machine.facts(["footprint", *argv])
-        pages.write(chosen.out, "Memory and start-up", facts, {"": (HEADINGS, rows)})
+        pages.write(chosen.out, "Memory and start-up", facts, {"": (HEADINGS, rows)}, [METHOD])
         chosen.out.with_suffix(".json").write_text(
-            json.dumps([asdict(one) for one in found], indent=1) + "\n"
+            json.dumps([asdict(one) for one in found], indent=1) + "\n", encoding="utf-8"
         )
         pages.plot_footprint(chosen.out.with_suffix(".svg"), found)
     return 0
+
+
+def _measure(candidates: Sequence[Candidate], rounds: int, console: Console) -> list[Footprint]:
+    """Start each with one and with two workers, round by round, beginning with another one each time."""
+    used = models.prepare(None)
+    starts: dict[tuple[str, int], list[tuple[float, float]]] = {}
+    for round_ in range(rounds):
+        for candidate in measure.rotated(candidates, round_):
+            for workers in (1, 2):
+                memory, ready = _start(candidate, used, workers)
+                starts.setdefault((candidate.name, workers), []).append((memory, ready))
+                console.print(
+                    f"{candidate.name}, workers: {workers}: {memory:.0f} MB, ready in {ready:.1f} s"
+                )
+    return [_footprint(one.name, starts[one.name, 1], starts[one.name, 2]) for one in candidates]
+
+
+def _footprint(
+    name: str, one: Sequence[tuple[float, float]], two: Sequence[tuple[float, float]]
+) -> Footprint:
+    (one_mb, one_ready), (two_mb, two_ready) = (
+        [statistics.median(values) for values in zip(*starts, strict=True)] for starts in (one, two)
+    )
+    return Footprint(name, one_mb, two_mb, one_ready, two_ready)
 
 
 def _start(candidate: Candidate, used: models.Models, workers: int) -> tuple[float, float]:
     port = server.free_port()
     paths = ["/predict", "/ner"]
     launch = server.Launch(
-        argv=candidate.argv(port=port, workers=workers, models=used.arguments),
+        argv=interpreters.argv(candidate, port=port, workers=workers, models=used.arguments),
         port=port,
         paths=paths,
         environment=used.environment,

@@ -10,6 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from shlex import join
 
+from benchmarks import interpreters
+
 PACKAGES = ("textmill", "fastapi", "uvicorn", "flask", "gunicorn", "scikit-learn", "spacy", "numpy")
 
 
@@ -27,6 +29,7 @@ def facts(argv: Sequence[str]) -> dict[str, str]:
         "system": f"{platform.system()} {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "versions": ", ".join(f"{name} {version(name)}" for name in PACKAGES),
+        "rivals": interpreters.versions(),
         "settings": ", ".join(f"{name}={os.environ[name]}" for name in tuned()) or "textmill's defaults",
     }
 

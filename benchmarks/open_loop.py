@@ -4,41 +4,37 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
-import statistics
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import answers, arrivals, corpus, machine, measure, models, pages, server
+from benchmarks import (
+    answers,
+    arrivals,
+    corpus,
+    interpreters,
+    ladders,
+    machine,
+    measure,
+    models,
+    pages,
+    server,
+)
 from benchmarks.candidates import CANDIDATES, WORKS, Candidate, Work
+from benchmarks.ladders import Key
 
 RATES = {
-    "sentiment": (100, 500, 1000, 2000, 4000, 6000, 8000, 12000, 16000),
-    "entities": (25, 50, 100, 200, 400, 800, 1200, 1600),
-    "entities-long": (2, 5, 10, 25, 50, 100, 150, 200, 300),
+    "sentiment": (500, 1000, 2000, 4000, 8000, 12000, 16000, 24000),
+    "entities": (25, 50, 100, 200, 400, 800, 1200, 1600, 2400, 3200),
+    "entities-long": (5, 10, 25, 50, 100, 200, 300, 400, 800),
 }
-KNEE_SECONDS = 1.0
-"""A server whose 99th percentile is beyond this is past its knee; higher rates are not tried."""
-LATE_SECONDS, LATE_SHARE = 0.001, 0.1
-"""The generator held a rate when the 99th percentile of its lateness was at most so long, or at most this
-share of the latency's, which includes it. Other figures say more of the generator than of the server."""
+"""At most doubled at each step, so that a rate beyond the knee leaves a queue that is soon worked off."""
+USUAL = ("guide-fastapi", "textmill-fastapi", "mosec", ladders.LIMIT)
 SAMPLE = 40
 """Answers compared before the clock starts; long texts are fewer."""
-HEADINGS = (
-    "server",
-    "due a second",
-    "answered a second",
-    "p50 ms",
-    "p90 ms",
-    "p99 ms",
-    "failed",
-    "rounds",
-    "late p99 ms",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,46 +51,39 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
-    """One server at one rate; medians over the rounds that reached it, in milliseconds.
+class Found:
+    """What came of a run.
 
     Attributes:
-        rounds: how many reached it; a round ends where the server is past its knee.
-        held: whether the generator held the rate; if not, the figures are not shown.
+        tried: by work, server and rate, round by round.
+        excluded: why a server is out, by its name.
     """
 
-    work: str
-    server: str
-    rate: float
-    rounds: int
-    answered: float
-    p50_ms: float
-    p90_ms: float
-    p99_ms: float
-    failed: int
-    late_ms: float
-    held: bool
-
-
-Tried = dict[tuple[str, str, float], list[arrivals.Arrivals]]
-"""By work, server and rate: what came of it, round by round."""
+    tried: dict[Key, list[arrivals.Arrivals]]
+    excluded: dict[str, str]
 
 
 def main(argv: Sequence[str]) -> int:
-    """Measure, and write the page, the figures and the plot."""
+    """Measure, print the table, and write page, figures and plot; the status is 1 when one was excluded."""
     chosen, console = _parser().parse_args(argv), Console()
     texts = {length: corpus.read(file) for length, file in _files(chosen).items()}
-    setting, tried = _setting(chosen, texts), Tried()
-    servers = [one for one in CANDIDATES if one.name in chosen.server]
+    setting, found = _setting(chosen, texts), Found({}, {})
+    servers = interpreters.installed(chosen.server, console.print)
     with server.pinned(chosen.load_cores):
         for round_ in range(chosen.rounds):
             for candidate in measure.rotated(servers, round_):
-                _visit(setting, candidate, round_, tried, console.print)
-    points = [_point(key, tried[key]) for key in sorted(tried, key=_order)]
+                if candidate.name not in found.excluded:
+                    _visit(setting, candidate, round_, found, console.print)
+    points = ladders.points(found.tried)
+    remarks = [*ladders.knees(points), *(f"EXCLUDED {name}: {why}" for name, why in found.excluded.items())]
+    tables = {"": (ladders.HEADINGS, [ladders.cells(point) for point in points])}
+    print(pages.table(*tables[""]), *remarks, sep="\n")
     if chosen.out:
         facts = machine.facts(["open_loop", *argv]) | {name: str(one) for name, one in texts.items()}
-        _write(chosen.out, facts, points)
-    return 0
+        pages.write(chosen.out, "Latency against rate, open loop", facts, tables, remarks)
+        chosen.out.with_suffix(".json").write_text(ladders.as_json(points), encoding="utf-8")
+        pages.plot_open_loop(chosen.out.with_suffix(".svg"), points)
+    return 1 if found.excluded else 0
 
 
 def _setting(chosen: argparse.Namespace, texts: Mapping[str, corpus.Corpus]) -> Setting:
@@ -115,30 +104,32 @@ def _setting(chosen: argparse.Namespace, texts: Mapping[str, corpus.Corpus]) -> 
 
 
 def _visit(
-    setting: Setting, candidate: Candidate, round_: int, tried: Tried, tell: Callable[[str], None]
+    setting: Setting, candidate: Candidate, round_: int, found: Found, tell: Callable[[str], None]
 ) -> None:
-    """Start a server, compare its answers, and let the rates of each work climb.
+    """Start a server, compare its answers, and let each work's rates climb; exclude a wrong one."""
+    works = [work for work in setting.works if work.name in candidate.works]
+    if not works:
+        return
+    try:
+        with server.serving(_launch(setting, candidate, works)) as running:
+            for work in works if candidate.answers else ():
+                _check(running, work, setting.truths[work.name])
+            for work in works:
+                for one in _climb(setting, running.port, work, round_):
+                    found.tried.setdefault((work.name, candidate.name, one.rate), []).append(one)
+                    p99 = 1e3 * one.latency(0.99)
+                    tell(f"{work.name} {candidate.name}: {one.rate:g} a second, p99 {p99:.1f} ms")
+    except server.ServerError as error:
+        found.excluded[candidate.name] = str(error)
+        tell(f"EXCLUDED {candidate.name}: {error}")
 
-    Raises:
-        ServerError: it does not start, or one answer is wrong.
-    """
-    with server.serving(_launch(setting, candidate)) as running:
-        for work in setting.works:
-            _check(running, work, setting.truths[work.name])
-        for work in setting.works:
-            for found in _climb(setting, running.port, work, round_):
-                tried.setdefault((work.name, candidate.name, found.rate), []).append(found)
-                tell(
-                    f"{work.name} {candidate.name}: {found.rate:g}/s, p99 {1e3 * found.latency(0.99):.1f} ms"
-                )
 
-
-def _launch(setting: Setting, candidate: Candidate) -> server.Launch:
+def _launch(setting: Setting, candidate: Candidate, works: Sequence[Work]) -> server.Launch:
     port = server.free_port()
     return server.Launch(
-        argv=candidate.argv(port=port, workers=1, models=setting.models.arguments),
+        argv=interpreters.argv(candidate, port=port, workers=1, models=setting.models.arguments),
         port=port,
-        paths=sorted({work.path for work in setting.works}),
+        paths=sorted({work.path for work in works}),
         environment=setting.models.environment,
         cores=setting.server_cores,
         log=models.CACHE / "logs" / f"open-{candidate.name}.log",
@@ -160,56 +151,8 @@ def _climb(setting: Setting, port: int, work: Work, round_: int) -> Iterator[arr
         found = arrivals.drive(port, work.path, setting.bodies[work.name], times, rate)
         if seed >= 0:  # the first is the warm-up
             yield found
-        if found.failed or found.latency(0.99) >= KNEE_SECONDS:
+        if found.failed or found.latency(0.99) >= ladders.KNEE_SECONDS:
             return
-
-
-def _point(key: tuple[str, str, float], rounds: Sequence[arrivals.Arrivals]) -> Point:
-    def middle(value: Callable[[arrivals.Arrivals], float]) -> float:
-        return statistics.median(value(one) for one in rounds)
-
-    p99, late = middle(lambda one: one.latency(0.99)), middle(lambda one: one.late(0.99))
-    return Point(
-        *key,
-        rounds=len(rounds),
-        answered=middle(lambda one: one.per_second),
-        p50_ms=1e3 * middle(lambda one: one.latency(0.5)),
-        p90_ms=1e3 * middle(lambda one: one.latency(0.9)),
-        p99_ms=1e3 * p99,
-        failed=sum(one.failed for one in rounds),
-        late_ms=1e3 * late,
-        held=late <= max(LATE_SECONDS, LATE_SHARE * p99),
-    )
-
-
-def _order(key: tuple[str, str, float]) -> tuple[int, int, float]:
-    work, name, rate = key
-    return [one.name for one in WORKS].index(work), [one.name for one in CANDIDATES].index(name), rate
-
-
-def _write(path: Path, facts: Mapping[str, str], points: Sequence[Point]) -> None:
-    rows = [_cells(point) for point in points]
-    pages.write(path, "Latency against rate, open loop", facts, {"": (HEADINGS, rows)})
-    figures = [{name: _finite(value) for name, value in asdict(point).items()} for point in points]
-    path.with_suffix(".json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    shown = [point for point in points if point.held and math.isfinite(point.p99_ms)]
-    pages.plot_open_loop(path.with_suffix(".svg"), shown)
-
-
-def _finite(value: object) -> object:
-    """JSON knows no infinity; null stands for a percentile that was never answered."""
-    return None if isinstance(value, float) and math.isinf(value) else value
-
-
-def _cells(point: Point) -> list[str]:
-    latencies = [point.p50_ms, point.p90_ms, point.p99_ms]
-    shown = [_number(value) for value in latencies] if point.held else ["not held"] * len(latencies)
-    name, counts = f"{point.server}: {point.work}", (str(point.failed), str(point.rounds))
-    return [name, f"{point.rate:g}", _number(point.answered), *shown, *counts, _number(point.late_ms)]
-
-
-def _number(value: float) -> str:
-    return f"{value:,.4g}" if math.isfinite(value) else "none"
 
 
 def _files(chosen: argparse.Namespace) -> dict[str, Path]:
@@ -221,11 +164,11 @@ def _files(chosen: argparse.Namespace) -> dict[str, Path]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.open_loop", description=__doc__)
     add = parser.add_argument
-    names = [one.name for one in CANDIDATES if one.answers]
-    add("--server", nargs="+", default=names, choices=names)
+    names = [one.name for one in CANDIDATES]
+    add("--server", nargs="+", default=USUAL, choices=names, metavar="NAME", help=f"of {', '.join(names)}")
     add("--work", nargs="+", default=list(RATES), choices=list(RATES))
     add("--rounds", type=int, default=3)
-    add("--seconds", type=float, default=5.0)
+    add("--seconds", type=float, default=2.0, help="how long requests arrive at each rate (default: 2)")
     add("--constant", action="store_true", help="equal distances instead of Poisson arrivals")
     add("--texts", type=Path, default=corpus.INVENTED / "short.jsonl")
     add("--long-texts", type=Path, default=corpus.INVENTED / "long.jsonl")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import answers, corpus, models
+from benchmarks import answers, corpus, interpreters, models
 from benchmarks.candidates import CANDIDATES, WORKS
-from benchmarks.plan import Plan
+from benchmarks.plan import Plan, Setup
 
 DESCRIPTION = """\
 Run the guide's two servers and textmill one after the other, on the same models and texts, with their
@@ -29,8 +29,9 @@ examples:
       one question only
   python -m benchmarks.run --texts my_texts.jsonl.gz --long-texts my_long_texts.jsonl.gz --work entities-long
       real texts, one {"text": "..."} a line
-  python -m benchmarks.run --workers 2 --server-cores 0,1 --load-cores 1
-      two workers on two cores: one of them is shared with the load, which counts as others
+  python -m benchmarks.run --workers 1 2 --one-point 32
+      also two workers, with 32 requests in flight; on two cores the load shares one with them, which the
+      table marks and which counts as others
   python -m benchmarks.run --pair my_models/
       your own sentiment_model.pkl and vectorizer.pkl (loading them executes what is in them)
 """
@@ -53,12 +54,26 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     chosen = parser.parse_args(argv)
     for name, value in (QUICK if chosen.quick else USUAL).items():
         setattr(chosen, name, getattr(chosen, name) or value)
-    if chosen.server_cores <= chosen.load_cores:
+    if any(setup.server_cores <= setup.load_cores for setup in setups(chosen)):
         parser.error("the server needs a core without load; see --server-cores and --load-cores")
     return chosen
 
 
-def plan(chosen: argparse.Namespace) -> tuple[Plan, list[str]]:
+def setups(chosen: argparse.Namespace) -> tuple[Setup, ...]:
+    """Return the setup for each number of workers.
+
+    Unless told otherwise a server has as many cores as workers, and the load has the next one; where there
+    is none, it shares the server's last.
+    """
+    usable, made = sorted(os.sched_getaffinity(0)), []
+    for workers in chosen.workers:
+        own = chosen.server_cores or frozenset(usable[:workers])
+        left = [core for core in usable if core not in own]
+        made.append(Setup(workers, own, chosen.load_cores or frozenset([*left, usable[-1]][:1])))
+    return tuple(made)
+
+
+def plan(chosen: argparse.Namespace, tell: Callable[[str], None]) -> tuple[Plan, list[str]]:
     """Prepare models, texts and right answers; return the plan and a line on each set of texts."""
     works = tuple(work for work in WORKS if work.name in chosen.work)
     lengths = {work.length for work in works}
@@ -67,15 +82,14 @@ def plan(chosen: argparse.Namespace) -> tuple[Plan, list[str]]:
     used = models.prepare(chosen.pair)
     samples = [read[work.length].sample(chosen.sample) for work in works]
     made = Plan(
-        candidates=tuple(one for one in CANDIDATES if one.name in chosen.server),
+        candidates=tuple(interpreters.installed(chosen.server, tell)),
         works=works,
         concurrencies=tuple(chosen.at_once),
+        one_point=chosen.one_point,
         rounds=chosen.rounds,
         seconds=chosen.seconds,
         warm_up=1,
-        workers=chosen.workers,
-        server_cores=chosen.server_cores,
-        load_cores=chosen.load_cores,
+        setups=setups(chosen),
         models=used,
         bodies={work.name: _bodies(read[work.length], work.length) for work in works},
         truths=answers.truths(used, works, samples),
@@ -98,6 +112,12 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     add("--server", nargs="+", choices=names, default=names, metavar="NAME", help=f"of {', '.join(names)}")
     add("--work", nargs="+", choices=works, default=works[:2], metavar="NAME", help=f"of {', '.join(works)}")
     add("--at-once", nargs="+", type=_positive, metavar="N", help="requests in flight (default: 1 16 32 64)")
+    add(
+        "--one-point",
+        type=_positive,
+        metavar="N",
+        help="requests in flight for long texts and for several workers (default: as --at-once)",
+    )
     add("--texts", type=Path, default=corpus.INVENTED / "short.jsonl", metavar="FILE", help="short texts")
     add("--long-texts", type=Path, default=corpus.INVENTED / "long.jsonl", metavar="FILE", help="long texts")
     add("--pair", type=Path, metavar="FOLDER", help="your own sentiment_model.pkl and vectorizer.pkl")
@@ -114,13 +134,14 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
     add("--sample", type=_positive, metavar="N", help="answers compared at each start (default: 200)")
     add(
         "--workers",
+        nargs="+",
         type=_positive,
-        default=1,
+        default=[1],
         metavar="N",
-        help="worker processes of each server (default: 1)",
+        help="worker processes of each server (default: 1); several are measured in turn: 1 2",
     )
-    add("--server-cores", type=_cores, default="0", metavar="LIST", help="such as 0 or 0,1 (default: 0)")
-    add("--load-cores", type=_cores, default="1", metavar="LIST", help="such as 1 or 2,3 (default: 1)")
+    add("--server-cores", type=_cores, metavar="LIST", help="such as 0 or 0,1 (default: one for each worker)")
+    add("--load-cores", type=_cores, metavar="LIST", help="such as 1 or 2,3 (default: the one after those)")
 
 
 def _add_where(parser: argparse.ArgumentParser) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
@@ -18,17 +18,21 @@ from benchmarks.results import Results
 from benchmarks.summary import Row
 
 HEADINGS = (
+    "workers",
     "at once",
     "server",
     "req/s",
     "min-max",
     "vs guide",
+    "vs mosec",
     "of bare",
     "p50 ms",
     "p99 ms",
     "CPU ms",
     "peak MB",
 )
+
+SHARING = " They share a core (marked *): the load takes from it, the more the faster the server is."
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,19 +98,19 @@ class Report:
 
     def _tables(self) -> Iterator[Table]:
         rows = summary.rows(self.results)
+        shared = {setup.workers for setup in self.plan.setups if setup.shared}
         for work in self.plan.works:
             chosen = [row for row in rows if row.work == work.name]
             if chosen:
-                yield _work_table(work.title, chosen)
+                yield _work_table(work.title, chosen, shared)
         yield _start_table(self.results)
 
     def _remarks(self) -> Iterator[str]:
         plan, (usual, most) = self.plan, summary.others(self.results)
-        yield (
-            f"Rounds: {plan.rounds}, each measurement {plan.seconds} s; workers: {plan.workers}; "
-            f"closed loop (wrk); server on core {_cores(plan.server_cores)}, "
-            f"load on core {_cores(plan.load_cores)}."
-        )
+        yield f"Rounds: {plan.rounds}, each measurement {plan.seconds} s or more; closed loop (wrk)."
+        for setup in plan.setups:
+            cores = f"server on core {_cores(setup.server_cores)}, load on core {_cores(setup.load_cores)}"
+            yield f"Workers: {setup.workers}; {cores}." + (SHARING if setup.shared else "")
         yield (
             f"Others, the kernel among them, used {max(0, usual):.0%} of the server's cores in the median "
             f"measurement and {max(0, most):.0%} in the worst. Measure again when that was other programs."
@@ -115,13 +119,15 @@ class Report:
             yield f"EXCLUDED {name}: {reason}"
 
 
-def _work_table(title: str, rows: Sequence[Row]) -> Table:
+def _work_table(title: str, rows: Sequence[Row], shared: Collection[int]) -> Table:
     ends, count = [], 0
-    for _, group in groupby(rows, key=lambda row: row.concurrency):
+    for _, group in groupby(rows, key=lambda row: (row.workers, row.concurrency)):
         count += len(list(group))
         ends.append(count - 1)
     failed = any(row.errors for row in rows)
-    cells = [[*_cells(row), *([str(row.errors)] if failed else [])] for row in rows]
+    cells = [
+        [_workers(row.workers, shared), *_cells(row), *([str(row.errors)] if failed else [])] for row in rows
+    ]
     return Table(title, [*HEADINGS, *(["errors"] if failed else [])], cells, frozenset(ends))
 
 
@@ -131,7 +137,8 @@ def _cells(row: Row) -> list[str]:
         row.candidate,
         _number(row.per_second),
         f"{_number(row.slowest)}-{_number(row.fastest)}",
-        "-" if row.ratio is None else f"{row.ratio:.2f}x",
+        _ratio(row.ratio),
+        _ratio(row.of_strongest),
         "-" if row.of_limit is None else f"{row.of_limit:.0%}",
         _number(row.p50_ms),
         _number(row.p99_ms),
@@ -144,6 +151,7 @@ def _start_table(results: Results) -> Table:
     rows = [
         [
             one.candidate,
+            str(one.workers),
             f"{one.ready_seconds:.1f}",
             f"{one.memory_mb:.0f}",
             str(one.compared),
@@ -152,8 +160,24 @@ def _start_table(results: Results) -> Table:
         ]
         for one in summary.beginnings(results)
     ]
-    headings = ("server", "first answers after s", "memory MB", "answers compared", "as without parser", "")
+    headings = (
+        "server",
+        "workers",
+        "first answers after s",
+        "memory MB",
+        "answers compared",
+        "as without parser",
+        "",
+    )
     return Table("Start, memory after the check, and answers", headings, rows)
+
+
+def _workers(count: int, shared: Collection[int]) -> str:
+    return f"{count}*" if count in shared else str(count)
+
+
+def _ratio(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}x"
 
 
 def _number(value: float) -> str:
@@ -172,7 +196,8 @@ def _rich(table: Table) -> RichTable:
     for heading in table.headings:
         shown.add_column(heading, justify="left" if heading == "server" else "right", no_wrap=True)
     for number, row in enumerate(table.rows):
-        shown.add_row(*row, end_section=number in table.breaks, style=None if "guide" in row[1] else "bold")
+        ours = any(cell.startswith("textmill") for cell in row)
+        shown.add_row(*row, end_section=number in table.breaks, style="bold" if ours else None)
     return shown
 
 

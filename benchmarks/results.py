@@ -11,10 +11,11 @@ from benchmarks.load import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Who was measured, doing what, with how many requests in flight, in which round."""
+    """Who was measured, doing what, with how many workers and requests in flight, in which round."""
 
     candidate: str
     work: str
+    workers: int
     concurrency: int
     round: int
 
@@ -41,6 +42,7 @@ class Start:
     """One start of a server: how long until it answered, its memory after the check, and its answers."""
 
     candidate: str
+    workers: int
     round: int
     ready_seconds: float
     memory_mb: float

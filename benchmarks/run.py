@@ -19,13 +19,13 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from benchmarks import load, machine, measure, options, server
+from benchmarks import load, machine, measure, options
 from benchmarks.plan import Plan
 from benchmarks.report import Report
 from benchmarks.results import Results
 
 # The widest table; a pipe has no width of its own.
-WIDTH = 112
+WIDTH = 132
 
 
 def main(argv: Sequence[str]) -> int:
@@ -34,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
     console.width = max(console.width, WIDTH)
     load.require_wrk()
     with console.status("Preparing models, texts and right answers"):
-        plan, texts = options.plan(chosen)
+        plan, texts = options.plan(chosen, console.print)
     results = Results()
     complete = _measure(plan, results, console)
     report = Report(plan, results, machine.facts(["run", *argv]), texts)
@@ -57,8 +57,7 @@ def _measure(plan: Plan, results: Results, console: Console) -> bool:
             progress.update(task, description=what, completed=len(results.samples))
 
         try:
-            with server.pinned(plan.load_cores):
-                measure.run(plan, results, tell)
+            measure.run(plan, results, tell)
         except KeyboardInterrupt:
             console.print("Interrupted; the servers are stopped. What was measured until then:")
             return False

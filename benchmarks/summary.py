@@ -9,6 +9,8 @@ from statistics import median
 from benchmarks.candidates import CANDIDATES
 from benchmarks.results import Results, Sample, Start
 
+STRONGEST = "mosec"
+"""The rival that every server is compared with beside its own."""
 LIMIT = next(candidate.name for candidate in CANDIDATES if not candidate.answers)
 RIVALS = {candidate.name: candidate.rival for candidate in CANDIDATES}
 
@@ -20,18 +22,21 @@ class Row:
     Attributes:
         slowest, fastest: the least and the most requests a second in a round.
         ratio: requests a second divided by the rival's, or None where there is no rival's figure.
+        of_strongest: the same for the strongest rival.
         of_limit: requests a second divided by the limit's, or None where the limit was not measured.
         peak_mb: the highest memory of all rounds.
         errors: of all rounds.
     """
 
     work: str
+    workers: int
     concurrency: int
     candidate: str
     per_second: float
     slowest: float
     fastest: float
     ratio: float | None
+    of_strongest: float | None
     of_limit: float | None
     p50_ms: float
     p99_ms: float
@@ -45,13 +50,15 @@ class Beginning:
     """A server's starts: medians over the rounds; answers counted over all rounds."""
 
     candidate: str
+    workers: int
     ready_seconds: float
     memory_mb: float
     compared: int
     alone: int
 
 
-Group = tuple[str, int, str]
+Group = tuple[str, int, int, str]
+"""Work, workers, concurrency, candidate."""
 
 
 def rows(results: Results) -> list[Row]:
@@ -60,7 +67,8 @@ def rows(results: Results) -> list[Row]:
     for sample in results.samples:
         case = sample.case
         if case.candidate not in results.excluded:
-            groups.setdefault((case.work, case.concurrency, case.candidate), []).append(sample)
+            group = (case.work, case.workers, case.concurrency, case.candidate)
+            groups.setdefault(group, []).append(sample)
     speeds = {group: _median(samples, _per_second) for group, samples in groups.items()}
     return [_row(group, groups[group], speeds) for group in sorted(groups, key=_order)]
 
@@ -68,9 +76,9 @@ def rows(results: Results) -> list[Row]:
 def beginnings(results: Results) -> Iterator[Beginning]:
     """Give each server's starts in the order of the candidates; also an excluded server's."""
     for candidate in CANDIDATES:
-        starts = [start for start in results.starts if start.candidate == candidate.name]
-        if starts:
-            yield _beginning(candidate.name, starts)
+        mine = [start for start in results.starts if start.candidate == candidate.name]
+        for workers in sorted({start.workers for start in mine}):
+            yield _beginning([start for start in mine if start.workers == workers])
 
 
 def others(results: Results) -> tuple[float, float]:
@@ -79,20 +87,27 @@ def others(results: Results) -> tuple[float, float]:
     return median(shares), max(shares)
 
 
-def _order(group: Group) -> tuple[str, int, int]:
-    return group[0], group[1], [candidate.name for candidate in CANDIDATES].index(group[2])
+def _order(group: Group) -> tuple[str, int, int, int]:
+    work, workers, concurrency, name = group
+    return work, workers, concurrency, [candidate.name for candidate in CANDIDATES].index(name)
 
 
 def _row(group: Group, samples: Sequence[Sample], speeds: Mapping[Group, float]) -> Row:
-    work, concurrency, candidate = group
+    work, workers, concurrency, candidate = group
+
+    def beside(other: str) -> float | None:
+        speed = speeds.get((work, workers, concurrency, other))
+        return speeds[group] / speed if speed else None
+
     every = [_per_second(sample) for sample in samples]
     return Row(
         *group,
         per_second=speeds[group],
         slowest=min(every),
         fastest=max(every),
-        ratio=_ratio(speeds, group, (work, concurrency, RIVALS[candidate] or "")),
-        of_limit=_ratio(speeds, group, (work, concurrency, LIMIT)),
+        ratio=beside(RIVALS[candidate] or ""),
+        of_strongest=beside(STRONGEST),
+        of_limit=beside(LIMIT),
         p50_ms=_median(samples, lambda sample: sample.outcome.p50_ms),
         p99_ms=_median(samples, lambda sample: sample.outcome.p99_ms),
         cpu_ms=_median(samples, lambda sample: sample.cpu_ms),
@@ -101,10 +116,11 @@ def _row(group: Group, samples: Sequence[Sample], speeds: Mapping[Group, float])
     )
 
 
-def _beginning(name: str, starts: Sequence[Start]) -> Beginning:
+def _beginning(starts: Sequence[Start]) -> Beginning:
     verdicts = [verdict for start in starts for verdict in start.verdicts.values()]
     return Beginning(
-        name,
+        starts[0].candidate,
+        starts[0].workers,
         ready_seconds=median(start.ready_seconds for start in starts),
         memory_mb=median(start.memory_mb for start in starts),
         compared=sum(verdict.texts for verdict in verdicts),
@@ -118,7 +134,3 @@ def _per_second(sample: Sample) -> float:
 
 def _median(samples: Sequence[Sample], value: Callable[[Sample], float]) -> float:
     return median(value(sample) for sample in samples)
-
-
-def _ratio(speeds: Mapping[Group, float], group: Group, other: Group) -> float | None:
-    return speeds[group] / speeds[other] if other in speeds else None

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 LOCKS = ("requirements/dev.txt", "requirements/serve.txt")
+RIVALS = "benchmarks/rivals/requirements.txt"
 EXCEPTION = re.compile(r"#\s*(noqa|type:\s*ignore|pragma:\s*no|ruff:\s*(noqa|ignore)|mypy:|pyright:|fmt:)")
 # The forms that say what and why. A colon or dash alone is no reason, hence four characters at least.
 REASONED = (
@@ -60,13 +61,13 @@ def test_no_tracked_file_names_a_path_of_somebodys_machine() -> None:
     assert [] == git("grep", "-nIE", MACHINE_PATHS)
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, RIVALS])
 def test_a_lock_names_no_address(lock: str) -> None:
     """Packages come from whichever index the user has set."""
     assert [] == [line for line in Path(lock).read_text().splitlines() if re.search(ADDRESSES, line)]
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, RIVALS])
 def test_a_lock_pins_every_package_with_a_hash(lock: str) -> None:
     """Each requirement has an exact version and at least one sha256."""
     requirements = Path(lock).read_text().replace("\\\n", " ").splitlines()
@@ -84,6 +85,19 @@ def test_what_serves_is_what_is_tested() -> None:
     )
 
     assert set() == serve - dev
+
+
+def test_rivals_compute_with_the_same_libraries() -> None:
+    """What a rival's environment shares with ours has the same version there."""
+    rivals, dev = (
+        dict(re.findall(r"^([a-z0-9-]+)\S*==(\S+)", Path(lock).read_text(), re.MULTILINE))
+        for lock in (RIVALS, LOCKS[0])
+    )
+
+    assert {"scikit-learn", "spacy", "numpy"} < rivals.keys() & dev.keys()
+    assert {name: dev[name] for name in rivals.keys() & dev.keys()} == {
+        name: rivals[name] for name in rivals.keys() & dev.keys()
+    }
 
 
 def test_every_lint_exception_has_a_code_and_a_reason() -> None:
