@@ -135,6 +135,14 @@ class TestSameAnswers:
         pipeline = Pipeline([("count", CountVectorizer()), ("nothing", "passthrough"), ("inner", inner)])
         assert compared(pipeline.fit(TEXTS, LABELS[4]), SHORT).difference is None
 
+    def test_a_vocabulary_of_a_bounded_size(self) -> None:
+        """`max_features` leaves numpy's numbers in it, of which the model keeps no second copy."""
+        pipeline = fitted(TfidfVectorizer(max_features=40), LogisticRegression(), 4)
+        vectorizer = pipeline.named_steps["vectorizer"]
+        assert {np.int64} == set(map(type, vectorizer.vocabulary_.values()))
+        assert compared(pipeline, SHORT).difference is None
+        assert vectorizer.vocabulary_ is recognise(pipeline).blocks[0].vocabulary
+
     def test_the_packaged_model(self) -> None:
         """It is compiled, and says how far it was verified."""
         runtime = registry.load(registry.DEFAULT_MODELS["sentiment"])
@@ -299,6 +307,10 @@ REFUSED: list[tuple[Callable[[], Pipeline], str]] = [
             fitted(CountVectorizer(), LogisticRegression()), "vectorizer", "vocabulary_", {"a": 3}
         ),
         "vocabulary",
+    ),
+    (
+        lambda: changed(fitted(CountVectorizer(), LinearSVC()), "vectorizer", "vocabulary_", {3: 0}),
+        "CountVectorizer has an unusual vocabulary",
     ),
     (lambda: nowhere(fitted(TfidfVectorizer(), LogisticRegression())), "no number"),
     (lambda: fitted(CountVectorizer(), MultinomialNB(alpha=0, force_alpha=True)), "no number"),
