@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Sequence
 from itertools import accumulate, chain
+from types import MethodType
 from typing import Any
 
 import numpy as np
@@ -130,7 +131,7 @@ def candidate(native: Runtime, nlp: Language) -> Candidate:
 
     return Candidate(
         native,
-        CompiledRuntime(recogniser, native.info),
+        CompiledRuntime(recogniser, native.info, min(nlp.max_length, WINDOW)),
         texts=verification_texts,
         tolerance=TOLERANCE,
         numbers="vectors of words",
@@ -146,13 +147,15 @@ def largest_difference(
     recogniser_pipe: Any = nlp.get_pipe(name)
     network = recogniser_pipe.model.get_ref("tok2vec")
     largest = 0.0
-    with nlp.memory_zone():
-        for text in texts[::SAMPLE]:
-            document = nlp.make_doc(text[:WINDOW])
+    for whole in texts[::SAMPLE]:
+        text = whole[: min(nlp.max_length, WINDOW)]
+        found = recogniser.vectors(text)  # which has a memory zone of its own, and these must not nest
+        with nlp.memory_zone():
+            document = nlp.make_doc(text)
             for other in nlp.pipe_names[:-1]:
                 document = nlp.get_pipe(other)(document)
-            apart = np.abs(network.predict([document]) - recogniser.vectors(text[:WINDOW]))
-            largest = max(largest, float(apart.max(initial=0.0)))
+            apart = np.abs(network.predict([document]) - found)
+        largest = max(largest, float(apart.max(initial=0.0)))
     return largest
 
 
@@ -171,6 +174,8 @@ def compile_recogniser(nlp: Language, name: str = "ner") -> CompiledRecogniser:
         raise NotRecognisedError(f"The component {name!r} is no greedy recogniser of spaCy's own.")
     if type(nlp.tokenizer) is not Tokenizer:
         raise NotRecognisedError("Its tokeniser is not spaCy's rule-based one.")
+    if nlp.make_doc != MethodType(Language.make_doc, nlp):
+        raise NotRecognisedError("It makes documents in a way of its own (make_doc).")
     network = read(recogniser.model, _upstream(nlp, name, recogniser.model))
     moves = recogniser.moves
     actions = read_actions([moves.get_class_name(index) for index in range(moves.n_moves)])
