@@ -37,8 +37,6 @@ ROWS = 4096
 """Words that are computed together."""
 TOLERANCE = 1e-3
 """How far the vectors of words may lie apart: summing in another order gives about 1e-5."""
-SAMPLE = 8
-"""Vectors are compared for every so many texts."""
 
 
 class CompiledRecogniser:
@@ -135,28 +133,22 @@ def candidate(native: Runtime, nlp: Language) -> Candidate:
         texts=verification_texts,
         tolerance=TOLERANCE,
         numbers="vectors of words",
-        distance=lambda texts: largest_difference(nlp, name, recogniser, texts),
+        distance=lambda text: largest_difference(nlp, name, recogniser, text),
         release=release,
     )
 
 
-def largest_difference(
-    nlp: Language, name: str, recogniser: CompiledRecogniser, texts: Sequence[str]
-) -> float:
-    """How far the vectors of words lie apart from spaCy's, at most, in a sample of the texts."""
-    recogniser_pipe: Any = nlp.get_pipe(name)
-    network = recogniser_pipe.model.get_ref("tok2vec")
-    largest = 0.0
-    for whole in texts[::SAMPLE]:
-        text = whole[: min(nlp.max_length, WINDOW)]
-        found = recogniser.vectors(text)  # which has a memory zone of its own, and these must not nest
-        with nlp.memory_zone():
-            document = nlp.make_doc(text)
-            for other in nlp.pipe_names[:-1]:
-                document = nlp.get_pipe(other)(document)
-            apart = np.abs(network.predict([document]) - found)
-        largest = max(largest, float(apart.max(initial=0.0)))
-    return largest
+def largest_difference(nlp: Language, name: str, recogniser: CompiledRecogniser, text: str) -> float:
+    """How far the vectors of a text's words lie apart from spaCy's, at most."""
+    pipe: Any = nlp.get_pipe(name)
+    text = text[: min(nlp.max_length, WINDOW)]
+    found = recogniser.vectors(text)  # which has a memory zone of its own, and these must not nest
+    with nlp.memory_zone():
+        document = nlp.make_doc(text)
+        for other in nlp.pipe_names[:-1]:
+            document = nlp.get_pipe(other)(document)
+        apart = np.abs(pipe.model.get_ref("tok2vec").predict([document]) - found)
+    return float(apart.max(initial=0.0))
 
 
 def compile_recogniser(nlp: Language, name: str = "ner") -> CompiledRecogniser:

@@ -235,7 +235,7 @@ def test_every_structure_that_is_recognised_answers_alike(
     assert sum(map(len, found)) > 200
     assert {"ORG", "PLACE"} <= {label for spans in found for _, _, label in spans}
     assert verify(Candidate(native, compiled), TEXTS).difference is None
-    assert largest_difference(nlp, "ner", compiled._recogniser, TEXTS) < 1e-4
+    assert max(largest_difference(nlp, "ner", compiled._recogniser, text) for text in TEXTS[::8]) < 1e-4
 
 
 def test_an_entity_may_be_as_long_as_a_text() -> None:
@@ -290,10 +290,10 @@ def test_a_text_with_more_words_than_are_remembered(native: SpacyRuntime) -> Non
 def test_nothing_of_the_verification_stays_in_the_vocabulary(native: SpacyRuntime) -> None:
     """Not even of words that are too long to be remembered: memory zones never nest."""
     recogniser = compile_recogniser(native.nlp)
-    texts = [f"{letter * 60} met {letter}{letter}qx in Paris" for letter in "bcdfghjk" for _ in range(8)]
+    texts = [f"{letter * 60} met {letter}{letter}qx in Paris" for letter in "bcdfghjk"]
     before = len(list(native.nlp.vocab))
 
-    assert largest_difference(native.nlp, "ner", recogniser, texts) < 1e-4
+    assert max(largest_difference(native.nlp, "ner", recogniser, text) for text in texts) < 1e-4
     assert before == len(list(native.nlp.vocab))
 
 
@@ -460,6 +460,7 @@ def test_a_difference_never_serves(caplog: pytest.LogCaptureFixture, monkeypatch
     assert native is found
     assert "vectors of words, by " in str(native.info.runtime_reason)
     assert "vectors of words, by " in caplog.text
+    assert f"in a text of {len(TEXTS[0])} characters" in caplog.text
     assert ["ner"] == nlp.pipe_names
 
 
