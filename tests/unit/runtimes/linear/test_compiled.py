@@ -165,6 +165,14 @@ class TestSameAnswers:
         assert found.difference is None
         assert found.largest > 1e-12
 
+    @pytest.mark.parametrize("method", ["isotonic", "sigmoid"])
+    def test_single_precision_under_a_steep_calibration(self, method: str) -> None:
+        """Rounding could show in any text, so scikit-learn computes, however the verification texts go."""
+        steep = CalibratedClassifierCV(LinearSVC(C=1e-6), method=method, cv=2)
+        pipeline = fitted(TfidfVectorizer(dtype=np.float32), steep, 4)
+        with pytest.raises(NotRecognisedError, match="too steep for single precision"):
+            recognise(pipeline)
+
     def test_threads_do_not_disturb_each_other(self) -> None:
         """`concurrent` is a promise."""
         runtime = compiled(fitted(clone(VECTORIZERS["union"]), LogisticRegression(), 4))
