@@ -48,9 +48,5 @@ def verified_with(settings: Settings, texts: Path) -> Settings:
 
 
 def compute_on_one_thread() -> None:
-    """Keep native libraries from starting threads, unless the operator chose; before any of them is imported.
-
-    What is multiplied here is small: threads that wait for each other on busy cores cost several times
-    what they save.
-    """
-    os.environ.update(thread_environment(1, os.environ))
+    """As the servers do, unless the operator chose; to be called before numpy is imported."""
+    os.environ.update(thread_environment(os.environ))
