@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 import textmill
-from textmill.engine.threads import VARIABLES, available_cpus, plan_threads
+from textmill.engine.threads import NATIVE_THREADS, VARIABLES, available_cpus
 from textmill.errors import TextmillError
 from textmill.runtimes.base import ModelSpec
 from textmill.runtimes.registry import load
@@ -72,17 +72,15 @@ def _versions() -> list[Finding]:
 
 def _cpus(settings: Settings) -> list[Finding]:
     cpus, workers = available_cpus(), settings.server.workers
-    threads = plan_threads(cpus, workers)
-    fits = workers * threads <= max(1, int(cpus))
-    contradicting = {
-        name: os.environ[name] for name in VARIABLES if os.environ.get(name, str(threads)) != str(threads)
-    }
+    planned = str(NATIVE_THREADS)
+    fits = workers <= max(1, int(cpus))
+    contradicting = {name: os.environ[name] for name in VARIABLES if os.environ.get(name, planned) != planned}
     found = [
         Finding("cpus", f"{cpus:g} of {os.cpu_count()} (affinity and container quota)"),
-        Finding("threads", f"{workers} workers x {threads} native threads", good=fits),
+        Finding("threads", f"{workers} workers x {planned} native thread", good=fits),
     ]
     for name, value in contradicting.items():
-        found.append(Finding(name, f"{value} in the environment overrides the plan of {threads}"))
+        found.append(Finding(name, f"{value} in the environment overrides the plan of {planned}"))
     return found
 
 

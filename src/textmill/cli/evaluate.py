@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import track
 
 from textmill.cli import reports
-from textmill.cli.models import find
+from textmill.cli.models import compute_on_one_thread, find
 from textmill.errors import ConfigurationError
 from textmill.runtimes.base import Result, Runtime, Scores, Span
 from textmill.runtimes.registry import load
@@ -50,7 +50,9 @@ def evaluate(
       textmill evaluate sentiment test.csv
       textmill evaluate entities wikigold.conll.txt --rename PERSON=PER --rename GPE=LOC
     """
-    runtime = load(find(model, Settings.load(config), trust=trust))
+    spec = find(model, Settings.load(config), trust=trust)
+    compute_on_one_thread()
+    runtime = load(spec)
     if runtime.info.task == "classification":
         _classification(runtime, data, as_json=as_json)
     else:

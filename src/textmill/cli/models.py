@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
+from textmill.engine.threads import thread_environment
 from textmill.errors import ConfigurationError
 from textmill.runtimes.base import ModelSpec
 from textmill.runtimes.registry import DEFAULT_MODELS
@@ -32,3 +36,17 @@ def find(model: str, settings: Settings, *, trust: bool = False) -> ModelSpec:
     if model in DEFAULT_MODELS:
         return DEFAULT_MODELS[model]
     return spec("model", ModelSettings(path=model, trust=trust))
+
+
+def verified_with(settings: Settings, texts: Path) -> Settings:
+    """Settings with which every served model is verified on these texts, the default ones too."""
+    served = settings.models or {name: ModelSettings(path=one.path) for name, one in DEFAULT_MODELS.items()}
+    own = {"verify_with": str(texts)}
+    return settings.model_copy(
+        update={"models": {name: model.model_copy(update=own) for name, model in served.items()}}
+    )
+
+
+def compute_on_one_thread() -> None:
+    """As the servers do, unless the operator chose; to be called before numpy is imported."""
+    os.environ.update(thread_environment(os.environ))

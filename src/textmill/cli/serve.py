@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 import textmill
-from textmill.cli.models import named
+from textmill.cli.models import named, verified_with
 from textmill.runtimes.base import ModelSpec
 from textmill.runtimes.registry import DEFAULT_MODELS, check
 from textmill.service.lifecycle import specs
@@ -50,6 +50,10 @@ def serve(  # noqa: PLR0913 - one parameter for each flag
     allow_public: Annotated[
         bool, typer.Option("--allow-public", help="Allow auth none on an address that others reach.")
     ] = False,
+    verify_with: Annotated[
+        Path | None,
+        typer.Option(help="Your own texts, one a line, on which compiled forms must answer as the library."),
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="Settings file \\[default: textmill.toml, where there is one]")
     ] = None,
@@ -63,6 +67,7 @@ def serve(  # noqa: PLR0913 - one parameter for each flag
       textmill serve --framework flask --workers 2
       textmill serve --model spam=spam.skops --model people=./my_spacy_pipeline
       textmill serve --model sentiment=sentiment_model.pkl --trust
+      textmill serve --model spam=spam.skops --verify-with my_texts.txt
     """
     asked = {"framework": framework, "server": server, "workers": workers, "host": host, "port": port}
     security = {"auth": auth, "allow_public": allow_public or None}
@@ -71,6 +76,8 @@ def serve(  # noqa: PLR0913 - one parameter for each flag
         flags["models"] = {name: {**path, "trust": trust} for name, path in named(model).items()}
     settings = Settings.load(config, **flags)
     check_exposure(settings)
+    if verify_with:
+        settings = verified_with(settings, verify_with)
     name = server_of(settings.server)
     served = specs(settings)
     for spec in served.values():
@@ -95,7 +102,7 @@ def _announce(settings: Settings, server: str, served: dict[str, ModelSpec], por
         f"[bold cyan]{url}[/] (API page: {url}/docs)"
     )
     for name, spec in served.items():
-        packaged = spec == DEFAULT_MODELS.get(name)
+        packaged = name in DEFAULT_MODELS and spec.path == DEFAULT_MODELS[name].path
         out.print(f"  {name}: {'packaged' if packaged else spec.path}", markup=False)
     out.print("Once the models are ready:")
     path = "/predict" if "sentiment" in served else f"/v1/models/{next(iter(served))}/predict"

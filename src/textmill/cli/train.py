@@ -54,7 +54,7 @@ def train(  # noqa: PLR0913 - one parameter for each flag
     """
     _check_out(out, force=force)
     # One native thread: sums in another order end in slightly different weights, and so in other answers.
-    os.environ.update(thread_environment(1, {}))
+    os.environ.update(thread_environment({}))
     rows = _read(data)
     tests = [read_labelled(path) for path in test or []]
     from textmill.runtimes.sklearn import plain

@@ -12,20 +12,19 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from textmill.cli.models import find
-from textmill.errors import ConfigurationError
+from textmill.cli.models import compute_on_one_thread, find
 from textmill.runtimes.registry import candidate
-from textmill.runtimes.verification import Candidate, Comparison, compare, read_texts
+from textmill.runtimes.verification import Candidate, Comparison, compare, read_texts, texts_at_load
 from textmill.settings import Settings
 
-DIFFERENT = 1
 NOT_COMPILED = 3
+DIFFERENT = 4
 
 
 def verify(
     model: Annotated[str, typer.Argument(help="sentiment, entities, a configured name, or a path.")],
     file: Annotated[
-        Path | None, typer.Argument(help="Texts, one a line \\[default: the packaged verification texts]")
+        Path | None, typer.Argument(help="Texts, one a line \\[default: those that every start compares]")
     ] = None,
     *,
     count: Annotated[
@@ -38,7 +37,7 @@ def verify(
 ) -> None:
     """Compare a model's compiled form with the library's own answers, text for text, and show the speed-up.
 
-    Exit status: 0 when all are equal, 1 when one differs, 3 when the model has no compiled form.
+    Exit status: 0 when all are equal, 4 when one differs, 3 when the model has no compiled form.
 
     Examples:
       textmill verify sentiment
@@ -46,13 +45,13 @@ def verify(
       textmill verify sentiment --count 20000
     """
     spec = replace(find(model, Settings.load(config), trust=trust), runtime="auto")
+    own = read_texts(file) if file else None
+    compute_on_one_thread()
     pair = candidate(spec)
     if pair.compiled is None:
         typer.echo(f"The model has no compiled form; the library's own code serves. {pair.reason}")
         raise typer.Exit(NOT_COMPILED)
-    texts = list(pair.texts()) if file is None else read_texts(file)
-    if not texts:
-        raise ConfigurationError(f"There is no text in {file}; give a file with one text a line.")
+    texts = texts_at_load(pair, spec) if own is None else own
     found = _compare(pair, list(_as_many(texts, count or len(texts))))
     _report(pair, found)
     if found.difference:

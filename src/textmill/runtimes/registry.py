@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from textmill.errors import MissingExtraError, ModelInvalidError, ModelNotFoundError
 from textmill.runtimes.base import Inspection, ModelSpec, Runtime
-from textmill.runtimes.verification import Candidate, settle
+from textmill.runtimes.verification import Candidate, read_texts, settle
 
 Kind: TypeAlias = Literal["sklearn", "spacy"]
 
@@ -104,6 +104,8 @@ def inspect(spec: ModelSpec) -> Inspection:
 def check(spec: ModelSpec) -> Kind:
     """What can be known of a model without loading it: it exists, is trusted, and its library is installed.
 
+    Texts to verify it with can be read.
+
     Raises:
         ModelError, MissingExtraError: as `load` would.
     """
@@ -111,6 +113,8 @@ def check(spec: ModelSpec) -> Kind:
     _require(kind)
     if kind == "sklearn":
         _check_trust(spec)
+    if spec.verify_with and spec.runtime != "native":
+        read_texts(Path(spec.verify_with))
     return kind
 
 

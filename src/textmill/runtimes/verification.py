@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar, cast
@@ -24,6 +25,10 @@ Answer: TypeAlias = Prediction | type[Exception]
 """What a runtime answers, or how it fails: the other one must fail in the same way."""
 
 BATCH = 64
+ALONE = 32
+"""For every so many texts both runtimes are timed with one text alone."""
+SAMPLE = 8
+"""Inner numbers are compared for every so many texts."""
 
 
 def nothing() -> None:
@@ -40,7 +45,7 @@ class Candidate:
         texts: what to compare on; the packaged texts and, where it helps, some of the model's own terms.
         tolerance: how far numbers may lie apart.
         numbers: which numbers these are, for people.
-        distance: how far inner numbers lie apart on some texts, where answers show none.
+        distance: how far inner numbers lie apart on one text, where answers show none.
         release: gives back what only the native runtime needs.
     """
 
@@ -50,7 +55,7 @@ class Candidate:
     texts: Callable[[], Iterable[str]] = tuple
     tolerance: float = 0.0
     numbers: str = "scores"
-    distance: Callable[[Sequence[str]], float] | None = None
+    distance: Callable[[str], float] | None = None
     release: Callable[[], None] = nothing
 
 
@@ -98,8 +103,7 @@ def settle(candidate: Candidate, spec: ModelSpec) -> Runtime:
         return _native(candidate, spec, "The settings ask for it.")
     if candidate.compiled is None:
         return _native(candidate, spec, candidate.reason)
-    texts = [*candidate.texts(), *(read_texts(Path(spec.verify_with)) if spec.verify_with else ())]
-    found = verify(candidate, texts)
+    found = verify(candidate, texts_at_load(candidate, spec))
     if found.difference:
         reason = f"Its compiled form differs from the library's own answers: {found.difference}."
         logger.warning("The model %r runs natively. %s", spec.name, reason)
@@ -115,6 +119,15 @@ def settle(candidate: Candidate, spec: ModelSpec) -> Runtime:
         verified=Verified(found.texts, found.largest),
     )
     return candidate.compiled
+
+
+def texts_at_load(candidate: Candidate, spec: ModelSpec) -> list[str]:
+    """What a model must be proven on before its compiled form serves.
+
+    Raises:
+        ModelInvalidError: the operator's own texts cannot be read.
+    """
+    return [*candidate.texts(), *(read_texts(Path(spec.verify_with)) if spec.verify_with else ())]
 
 
 def verify(candidate: Candidate, texts: Iterable[str]) -> Comparison:
@@ -142,7 +155,7 @@ def read_texts(path: Path) -> list[str]:
     """One text a line, in UTF-8; empty lines are left out.
 
     Raises:
-        ModelInvalidError: they cannot be read.
+        ModelInvalidError: they cannot be read, or there is none.
     """
     try:
         lines = path.read_text("utf-8").split("\n")
@@ -151,7 +164,12 @@ def read_texts(path: Path) -> list[str]:
         raise ModelInvalidError(
             f"The texts to verify with, {path}, cannot be read: {reason}. Give a file with one text a line."
         ) from error
-    return [text for line in lines if (text := line.removesuffix("\r"))]
+    texts = [text for line in lines if (text := line.removesuffix("\r"))]
+    if not texts:
+        raise ModelInvalidError(
+            f"There is no text to verify with in {path}. Give a file with one text a line."
+        )
+    return texts
 
 
 def _native(candidate: Candidate, spec: ModelSpec, reason: str) -> Runtime:
@@ -169,10 +187,10 @@ def _compare(candidate: Candidate, batch: Sequence[str], found: Comparison) -> N
     native, compiled = candidate.native, cast("Runtime", candidate.compiled)
     expected, slow = _timed(lambda: _answers(native, batch))
     together, fast = _timed(lambda: _answers(compiled, batch))
-    alone, fast_alone = _timed(lambda: [_answer(compiled, text) for text in batch])
-    _, slow_alone = _timed(lambda: _answer(native, batch[0]))
+    alone = [_answer(compiled, text) for text in batch]
     found.together.add(len(batch), slow, fast)
-    found.alone.add(1, slow_alone, fast_alone / len(batch))
+    for text in batch[::ALONE]:
+        found.alone.add(1, *(_timed(partial(_answer, runtime, text))[1] for runtime in (native, compiled)))
     labels = candidate.native.info.labels
     for text, one, *others in zip(batch, expected, together, alone, strict=True):
         for other in others:
@@ -190,14 +208,17 @@ def _look_inside(candidate: Candidate, texts: Sequence[str], found: Comparison) 
     """Compare inner numbers, where there are any; not being able to is a difference too."""
     if candidate.distance is None:
         return
-    try:
-        apart = candidate.distance(texts)
-    except Exception as error:  # noqa: BLE001 - the native runtime serves; nothing may keep it from loading
-        found.difference = f"{candidate.numbers} cannot be compared ({type(error).__name__})"
-        return
-    found.largest = max(found.largest, apart)
-    if not apart <= candidate.tolerance:
-        found.difference = f"{candidate.numbers}, by {apart:.0e}"
+    for text in texts[::SAMPLE]:
+        where = f"in a text of {len(text)} characters"
+        try:
+            apart = candidate.distance(text)
+        except Exception as error:  # noqa: BLE001 - the native runtime serves; nothing may keep it from loading
+            found.difference = f"{candidate.numbers} cannot be compared ({type(error).__name__}) {where}"
+            return
+        found.largest = max(found.largest, apart)
+        if not apart <= candidate.tolerance:
+            found.difference = f"{candidate.numbers}, by {apart:.0e}, {where}"
+            return
 
 
 def _timed(work: Callable[[], T]) -> tuple[T, float]:

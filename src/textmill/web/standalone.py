@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from textmill.engine.placement import Placed
-from textmill.engine.threads import available_cpus, plan_threads, thread_environment
+from textmill.engine.threads import thread_environment
 from textmill.service import lifecycle
 from textmill.service.service import Service
 from textmill.settings import Settings
@@ -31,7 +31,7 @@ shared: dict[str, Placed] = {}
 
 def share(settings: Settings) -> None:
     """Load models for the workers that will be forked from this process."""
-    _prepare(settings)
+    _prepare()
     shared.update(lifecycle.share(settings))
 
 
@@ -59,14 +59,13 @@ def granian_flask_app() -> Flask:
 
 def _service() -> Service:
     settings = _settings()
-    _prepare(settings)
+    _prepare()
     return lifecycle.create_service(settings, shared)
 
 
-def _prepare(settings: Settings) -> None:
+def _prepare() -> None:
     """What must be done before a library with native threads is imported."""
-    cpus = available_cpus()
-    os.environ.update(thread_environment(plan_threads(cpus, settings.server.workers), os.environ))
+    os.environ.update(thread_environment(os.environ))
     _log_to_stderr()
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,12 @@ from typer.testing import Result as Ended
 import textmill
 from textmill.cli.app import app
 from textmill.cli.app import run as run_app
+from textmill.cli.models import verified_with
 from textmill.errors import ConfigurationError, ModelNotFoundError
+from textmill.runtimes.base import ModelSpec
+from textmill.runtimes.registry import DEFAULT_MODELS
+from textmill.service.lifecycle import specs
+from textmill.settings import ModelSettings, Settings
 
 COMMANDS = ("serve", "predict", "train", "evaluate", "verify", "inspect", "doctor")
 
@@ -146,6 +152,36 @@ def test_serve_refuses_an_unknown_model_before_it_listens(
     assert "spam" in message
     assert "nowhere/spam.skops" in message
     assert "http://" not in message
+
+
+@pytest.mark.parametrize(
+    ("content", "why"), [(None, "No such file"), (b"\xff\x00", "not valid UTF-8"), (b"\n", "no text")]
+)
+def test_serve_refuses_texts_to_verify_with_that_cannot_be_read(
+    content: bytes | None,
+    why: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Exit code 1, before it listens; the message names the file and what it should be."""
+    if content is not None:
+        (tmp_path / "own.txt").write_bytes(content)
+    code, message = told(monkeypatch, capsys, "serve", "--port", "0", "--verify-with", "own.txt")
+    assert (1, True, True) == (code, "own.txt" in message, why in message), message
+    assert "one text a line" in message
+    assert "http://" not in message
+
+
+def test_texts_to_verify_with_are_for_every_served_model() -> None:
+    """The default ones, where none is configured."""
+    found = specs(verified_with(Settings(), Path("own.txt")))
+    assert DEFAULT_MODELS == {name: replace(one, verify_with=None) for name, one in found.items()}
+    assert {"own.txt"} == {one.verify_with for one in found.values()}
+    own = Settings(models={"spam": ModelSettings(path="spam.skops", trust=True)})
+    assert {"spam": ModelSpec("spam", "spam.skops", trust=True, verify_with="own.txt")} == specs(
+        verified_with(own, Path("own.txt"))
+    )
 
 
 @pytest.mark.parametrize("given", ["spam", "=spam.skops", "spam="])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import joblib
@@ -13,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from typer.testing import CliRunner
 
 from textmill.cli.app import app
-from textmill.errors import ConfigurationError, ModelInvalidError
+from textmill.errors import ModelInvalidError
 
 TEXTS = ["good film", "good fun", "bad film", "bad fun"]
 LABELS = ["yes", "yes", "no", "no"]
@@ -57,7 +58,7 @@ def test_a_difference_has_an_exit_code_of_its_own(tmp_path: Path, monkeypatch: p
     own = "sklearn.feature_extraction.text.strip_accents_unicode"
     monkeypatch.setattr(own, lambda text: strip_accents_unicode(text).replace("good", "bad"))
     code, output = verify(model, str(path), "--trust")
-    assert 1 == code
+    assert 4 == code
     assert "different: label 'yes' instead of 'no' in a text of 4 characters" in output
 
 
@@ -82,5 +83,25 @@ def test_no_texts_at_all(tmp_path: Path) -> None:
     """Nothing was compared, so nothing is called equal."""
     path = tmp_path / "texts.txt"
     path.write_text("\n\n", encoding="utf-8")
-    with pytest.raises(ConfigurationError, match="no text in"):
+    with pytest.raises(ModelInvalidError, match="no text to verify with in"):
         verify("sentiment", str(path))
+
+
+def test_a_configured_model_is_compared_on_its_own_texts_too(tmp_path: Path) -> None:
+    """As at every start."""
+    model = stored(tmp_path, TfidfVectorizer(), LogisticRegression())
+    texts = tmp_path / "texts.txt"
+    texts.write_text("good\nbad\n", encoding="utf-8")
+    settings = tmp_path / "own.toml"
+    plain = f"[models.own]\npath = {model!r}\ntrust = true\n"
+    settings.write_text(plain, encoding="utf-8")
+    before = compared(verify("own", "--config", str(settings))[1])
+    settings.write_text(f"{plain}verify_with = {str(texts)!r}\n", encoding="utf-8")
+    assert before + 2 == compared(verify("own", "--config", str(settings))[1])
+
+
+def compared(output: str) -> int:
+    """How many texts were equal."""
+    found = re.match(r"equal: ([\d,]+) texts", output)
+    assert found is not None
+    return int(found[1].replace(",", ""))

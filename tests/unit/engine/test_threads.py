@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from textmill.engine.threads import VARIABLES, available_cpus, plan_threads, thread_environment
+from textmill.engine.threads import VARIABLES, available_cpus, thread_environment
 
 
 @pytest.mark.parametrize(
@@ -29,13 +29,7 @@ def test_the_containers_quota_is_seen(tmp_path: Path, files: dict[str, str], quo
     assert available_cpus(tmp_path) == (without if quota is None else quota)
 
 
-@pytest.mark.parametrize(("cpus", "workers", "threads"), [(8, 2, 4), (2, 2, 1), (0.5, 4, 1), (7.9, 2, 3)])
-def test_workers_times_threads_stays_within_the_cpus(cpus: float, workers: int, threads: int) -> None:
-    """Every worker has at least one thread, and no more than its share."""
-    assert plan_threads(cpus, workers) == threads
-
-
 def test_what_the_operator_set_stays() -> None:
     """Only variables that are not set yet are planned."""
-    planned = thread_environment(3, {"OMP_NUM_THREADS": "7"})
-    assert planned == {name: "3" for name in VARIABLES if name != "OMP_NUM_THREADS"}
+    planned = thread_environment({"OMP_NUM_THREADS": "7"})
+    assert planned == {name: "1" for name in VARIABLES if name != "OMP_NUM_THREADS"}

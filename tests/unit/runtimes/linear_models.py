@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
+from hypothesis import strategies as st
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.feature_extraction.text import (
     CountVectorizer,
@@ -102,3 +104,49 @@ def native(pipeline: Pipeline) -> SklearnRuntime:
 def compiled(pipeline: Pipeline) -> linear.CompiledLinear:
     """The runtime that computes without it."""
     return linear.CompiledLinear(native(pipeline), recognise(pipeline))
+
+
+def some_text() -> st.SearchStrategy[str]:
+    """Anything, and pieces of what the models know."""
+    words = st.sampled_from(sorted({word for text in TEXTS for word in text.split()}))
+    return st.one_of(
+        st.text(st.characters(), max_size=40),
+        st.lists(st.one_of(words, st.text(max_size=3)), max_size=20).map(" ".join),
+        st.tuples(words, st.integers(1, 300)).map(lambda pair: f"{pair[0]} " * pair[1]),
+    )
+
+
+@st.composite
+def vectorizers(draw: Callable[..., Any], *, signed: bool) -> Any:
+    """Every vectorizer with every option that can be compiled."""
+    low = draw(st.integers(1, 3))
+    options: dict[str, Any] = {
+        "analyzer": draw(st.sampled_from(["word", "char", "char_wb"])),
+        "ngram_range": (low, low + draw(st.integers(0, 2))),
+        "lowercase": draw(st.booleans()),
+        "strip_accents": draw(st.sampled_from([None, "ascii", "unicode"])),
+        "stop_words": draw(st.sampled_from([None, "english", ["the", "film"]])),
+        "token_pattern": draw(
+            st.sampled_from([r"(?u)\b\w\w+\b", r"(?u)\w+", r"\S+", r"(\w)\w*", r"\w*", r"(?i)[a-z]+|\d"])
+        ),
+        "binary": draw(st.booleans()),
+    }
+    norm = draw(st.sampled_from(["l1", "l2", None]))
+    weights = TfidfTransformer(norm=norm, use_idf=draw(st.booleans()), sublinear_tf=draw(st.booleans()))
+    hashing = HashingVectorizer(
+        n_features=draw(st.sampled_from([8, 1024])),
+        alternate_sign=signed and draw(st.booleans()),
+        norm=norm,
+        **options,
+    )
+    kinds = [
+        CountVectorizer(**options),
+        TfidfVectorizer(**weights.get_params(), **options),
+        hashing,
+        Pipeline([("count", CountVectorizer(**options)), ("weigh", weights)]),
+        Pipeline([("count", hashing.set_params(norm=None)), ("weigh", weights)]),
+    ]
+    first = draw(st.sampled_from(kinds))
+    if draw(st.integers(0, 3)):
+        return first
+    return FeatureUnion([("first", first), ("second", CountVectorizer())], transformer_weights={"first": 0.3})

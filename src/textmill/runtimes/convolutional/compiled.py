@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Sequence
 from itertools import accumulate, chain
+from types import MethodType
 from typing import Any
 
 import numpy as np
@@ -36,8 +37,6 @@ ROWS = 4096
 """Words that are computed together."""
 TOLERANCE = 1e-3
 """How far the vectors of words may lie apart: summing in another order gives about 1e-5."""
-SAMPLE = 8
-"""Vectors are compared for every so many texts."""
 
 
 class CompiledRecogniser:
@@ -130,30 +129,26 @@ def candidate(native: Runtime, nlp: Language) -> Candidate:
 
     return Candidate(
         native,
-        CompiledRuntime(recogniser, native.info),
+        CompiledRuntime(recogniser, native.info, min(nlp.max_length, WINDOW)),
         texts=verification_texts,
         tolerance=TOLERANCE,
         numbers="vectors of words",
-        distance=lambda texts: largest_difference(nlp, name, recogniser, texts),
+        distance=lambda text: largest_difference(nlp, name, recogniser, text),
         release=release,
     )
 
 
-def largest_difference(
-    nlp: Language, name: str, recogniser: CompiledRecogniser, texts: Sequence[str]
-) -> float:
-    """How far the vectors of words lie apart from spaCy's, at most, in a sample of the texts."""
-    recogniser_pipe: Any = nlp.get_pipe(name)
-    network = recogniser_pipe.model.get_ref("tok2vec")
-    largest = 0.0
+def largest_difference(nlp: Language, name: str, recogniser: CompiledRecogniser, text: str) -> float:
+    """How far the vectors of a text's words lie apart from spaCy's, at most."""
+    pipe: Any = nlp.get_pipe(name)
+    text = text[: min(nlp.max_length, WINDOW)]
+    found = recogniser.vectors(text)  # which has a memory zone of its own, and these must not nest
     with nlp.memory_zone():
-        for text in texts[::SAMPLE]:
-            document = nlp.make_doc(text[:WINDOW])
-            for other in nlp.pipe_names[:-1]:
-                document = nlp.get_pipe(other)(document)
-            apart = np.abs(network.predict([document]) - recogniser.vectors(text[:WINDOW]))
-            largest = max(largest, float(apart.max(initial=0.0)))
-    return largest
+        document = nlp.make_doc(text)
+        for other in nlp.pipe_names[:-1]:
+            document = nlp.get_pipe(other)(document)
+        apart = np.abs(pipe.model.get_ref("tok2vec").predict([document]) - found)
+    return float(apart.max(initial=0.0))
 
 
 def compile_recogniser(nlp: Language, name: str = "ner") -> CompiledRecogniser:
@@ -171,6 +166,8 @@ def compile_recogniser(nlp: Language, name: str = "ner") -> CompiledRecogniser:
         raise NotRecognisedError(f"The component {name!r} is no greedy recogniser of spaCy's own.")
     if type(nlp.tokenizer) is not Tokenizer:
         raise NotRecognisedError("Its tokeniser is not spaCy's rule-based one.")
+    if nlp.make_doc != MethodType(Language.make_doc, nlp):
+        raise NotRecognisedError("It makes documents in a way of its own (make_doc).")
     network = read(recogniser.model, _upstream(nlp, name, recogniser.model))
     moves = recogniser.moves
     actions = read_actions([moves.get_class_name(index) for index in range(moves.n_moves)])

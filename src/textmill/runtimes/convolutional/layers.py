@@ -257,9 +257,11 @@ def _flat(layer: Any) -> Iterator[Any]:
 
 
 def _kind(layer: Any) -> str:
+    """What a layer computes, by the module whose names its function sees: a wrapper cannot borrow that."""
     function = getattr(layer, "_func", None)
     known = getattr(function, "__qualname__", "") == "forward"
-    kind = KINDS.get(getattr(function, "__module__", "")) if known else None
+    home = getattr(function, "__globals__", {}).get("__name__", "")
+    kind = KINDS.get(home) if known else None
     return kind or f"unknown ({layer.name})"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,7 @@ class Decision:
         explains: whether each row speaks for one label (or the only one for the second of two).
         probable: whether the link gives probabilities, which calibration takes where nothing else is.
         single: it computes in single precision.
+        steepest: by how much its link may multiply rounding errors of decision values.
     """
 
     matrices: tuple[Any, ...]
@@ -60,6 +61,7 @@ class Decision:
     explains: bool = True
     probable: bool = False
     single: bool = False
+    steepest: float = 1.0
 
 
 def decision(classifier: Any) -> Decision:
@@ -158,26 +160,36 @@ def _member(member: Any, classes: Any) -> Decision:
     before = inner.link if type(estimator) in BAYES else None
     if member.method == "temperature" and before is None:
         _require_private(member.calibrators[0], "_TemperatureScaling")
-        link = links.heated(float(member.calibrators[0].beta_))
+        beta = _slope(member.calibrators[0].beta_)
+        link, steepest = links.heated(beta), abs(beta)
     elif member.method in ("sigmoid", "isotonic"):
-        link = links.calibrated([_curve(calibrator) for calibrator in member.calibrators], before)
+        curves = [_curve(calibrator) for calibrator in member.calibrators]
+        link, steepest = links.calibrated([one for one, _ in curves], before), max(top for _, top in curves)
     else:
         raise NotRecognisedError("Its CalibratedClassifierCV calibrates in a way that is not known.")
-    return _joined([inner], link, len(classes), explains=True)
+    return replace(_joined([inner], link, len(classes), explains=True), steepest=steepest)
 
 
-def _curve(calibrator: Any) -> links.Curve:
+def _slope(value: Any) -> float:
+    slope = float(value)
+    if not abs(slope) < STEEPEST:
+        raise NotRecognisedError("Its calibration is too steep.")
+    return slope
+
+
+def _curve(calibrator: Any) -> tuple[links.Curve, float]:
+    """A calibration curve, and how steep it may be."""
     if type(calibrator) is not IsotonicRegression:
         _require_private(calibrator, "_SigmoidCalibration")
-        slope, offset = float(calibrator.a_), float(calibrator.b_)
-        if not abs(slope) < STEEPEST or not np.isfinite(offset):
-            raise NotRecognisedError("Its calibration is too steep.")
-        return links.logistic_curve(slope, offset)
+        slope, offset = _slope(calibrator.a_), float(calibrator.b_)
+        if not np.isfinite(offset):
+            raise NotRecognisedError("Its calibration is no number.")
+        return links.logistic_curve(slope, offset), abs(slope)
     require(calibrator, IsotonicRegression)
     places, heights = calibrator.X_thresholds_, calibrator.y_thresholds_
     if calibrator.out_of_bounds != "clip" or places.dtype != np.float64 or (np.diff(places) <= 0).any():
         raise NotRecognisedError("Its IsotonicRegression is of an unusual kind.")
-    return links.steps_curve(places.tolist(), heights.tolist())
+    return links.steps_curve(places.tolist(), heights.tolist()), links.STEEP
 
 
 def _require_private(part: Any, name: str) -> None:
@@ -197,6 +209,7 @@ def _joined(found: list[Decision], link: Link, labels: int, *, explains: bool) -
         largest=max(one.largest for one in found),
         explains=explains and all(one.explains for one in found),
         single=any(one.single for one in found),
+        steepest=max(one.steepest for one in found),
     )
 
 

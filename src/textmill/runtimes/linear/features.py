@@ -147,9 +147,7 @@ def _block(vectorizer: Any) -> Block:
 
 
 def _counting(vectorizer: Any) -> Block:
-    vocabulary = vectorizer.vocabulary_
-    if not _is_usual(vocabulary):
-        raise NotRecognisedError(f"Its {type(vectorizer).__name__} has an unusual vocabulary.")
+    vocabulary = _vocabulary(vectorizer)
     reading = analyzer(vectorizer)
     get = vocabulary.get
 
@@ -160,9 +158,26 @@ def _counting(vectorizer: Any) -> Block:
     return Block(reading, len(vocabulary), columns, count, vocabulary, binary=bool(vectorizer.binary))
 
 
+def _vocabulary(vectorizer: Any) -> dict[str, int]:
+    """A vectorizer's own dictionary of columns by term.
+
+    `max_features` leaves numpy's numbers in it; they become Python's in the model too, so that it is not
+    kept twice: they are equal.
+    """
+    found = vectorizer.vocabulary_
+    if not _is_usual(found):
+        raise NotRecognisedError(f"Its {type(vectorizer).__name__} has an unusual vocabulary.")
+    if any(type(column) is not int for column in found.values()):
+        found = vectorizer.vocabulary_ = {term: int(column) for term, column in found.items()}
+    vocabulary: dict[str, int] = found
+    return vocabulary
+
+
 def _is_usual(vocabulary: Any) -> bool:
-    """Whether every column has exactly one term."""
-    if type(vocabulary) is not dict or set(map(type, vocabulary.values())) != {int}:
+    """Whether its terms are words, and every column has exactly one."""
+    if type(vocabulary) is not dict or not all(issubclass(kind, str) for kind in set(map(type, vocabulary))):
+        return False
+    if not all(issubclass(kind, int | np.integer) for kind in set(map(type, vocabulary.values()))):
         return False
     found = np.fromiter(vocabulary.values(), dtype=np.intp, count=len(vocabulary))
     return np.array_equal(np.sort(found), np.arange(len(vocabulary)))

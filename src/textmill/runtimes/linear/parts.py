@@ -13,6 +13,8 @@ from textmill.runtimes.linear.features import Block, blocks, flat
 
 TOLERANCE = {False: 1e-9, True: 1e-5}
 """How far scores may lie apart; by whether the model computes in single precision."""
+GENTLE = 10.0
+"""In single precision no calibration may multiply rounding errors by more."""
 ROUNDING = {False: 1.1e-16, True: 6e-8}
 """The relative error of one operation."""
 
@@ -56,6 +58,8 @@ def recognise(pipeline: Any) -> Parts:
     width = sum(block.width for block in found.blocks)
     if any(matrix.shape[1] != width for matrix in found.decision.matrices):
         raise NotRecognisedError("Its vectorizer and its classifier have different widths.")
+    if found.single and found.decision.steepest > GENTLE:
+        raise NotRecognisedError("Its calibration is too steep for single precision.")
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import sklearn
 from sklearn.base import BaseEstimator
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction import FeatureHasher
+from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.linear_model import (
     LogisticRegression,
     Perceptron,
@@ -224,8 +227,10 @@ def _refuse_other_kinds(model: Any) -> None:
 
 
 def _refuse_unsafe(estimator: Any) -> None:
-    """What would misbehave only later, on some texts: files opened by name, weights that are no numbers."""
+    """What would misbehave later, or end the process: files, no columns, weights that are none."""
     name = type(estimator).__name__
+    if isinstance(estimator, HashingVectorizer | FeatureHasher) and not _is_width(estimator.n_features):
+        raise ModelInvalidError(f"The model's {name} has no columns (n_features={estimator.n_features!r}).")
     if getattr(estimator, "input", "content") in {"filename", "file"}:
         raise ModelInvalidError(
             f"The model's {name} reads files (input={estimator.input!r}): it would open what callers send as "
@@ -236,6 +241,11 @@ def _refuse_unsafe(estimator: Any) -> None:
         values = getattr(values, "data", values) if hasattr(values, "tocsr") else values
         if isinstance(values, np.ndarray) and values.dtype.kind == "f" and not np.isfinite(values).all():
             raise ModelInvalidError(f"The model's {name} has a weight ({weight}) that is not a number.")
+
+
+def _is_width(columns: Any) -> bool:
+    """Whether terms can be hashed into so many columns; scikit-learn divides by it unchecked."""
+    return isinstance(columns, numbers.Integral) and int(columns) >= 1
 
 
 def _labels(classes: Any) -> tuple[str, ...]:
@@ -271,6 +281,8 @@ def _takes_texts(model: Any) -> bool:
     """Whether it is whole; a pipeline is taken for whole, so that `check` says what is wrong with it."""
     if isinstance(model, Pipeline):
         return True
+    for estimator in _estimators(model):
+        _refuse_unsafe(estimator)
     try:
         model.predict([PROBE])
     except NotFittedError:

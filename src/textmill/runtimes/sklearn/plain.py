@@ -15,22 +15,29 @@ from __future__ import annotations
 import io
 import json
 import math
-import re
 import zipfile
-from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
 import numpy as np
 import sklearn
-from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
+from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
 from textmill.errors import ModelInvalidError
 from textmill.runtimes.base import Inspection, Quality
 from textmill.runtimes.digest import digest, size
+from textmill.runtimes.sklearn.description import (
+    BINARY,
+    COUNTING,
+    VECTORIZERS,
+    WEIGHTING,
+    all_of,
+    check_labels,
+    check_vectorizer,
+)
 from textmill.runtimes.sklearn.stored import check_archive
 
 SUFFIX = ".textmill"
@@ -38,55 +45,12 @@ VERSION = 1
 MAX_ENTRY = 1 << 29
 """No entry may unpack to more bytes than this."""
 PARTS = ("vectorizer", "classifier")
-BINARY = 2
-"""With two labels one row of coefficients decides."""
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
-VECTORIZERS = {"TfidfVectorizer": TfidfVectorizer, "CountVectorizer": CountVectorizer}
-COUNTING = ("analyzer", "binary", "lowercase", "ngram_range", "stop_words", "strip_accents", "token_pattern")
-WEIGHTING = ("norm", "smooth_idf", "sublinear_tf", "use_idf")
-FLAGS = ("binary", "lowercase", "smooth_idf", "sublinear_tf", "use_idf")
 DTYPES = {"TfidfVectorizer": "float64", "CountVectorizer": "int64"}
 """What a vectorizer counts in where the file does not say."""
 FLOATS = (np.dtype("<f4"), np.dtype("<f8"))
 HEAD = frozenset({"format", "vectorizer", "classifier", "labels", "card"})
-
-
-def _one_of(*values: str | None) -> Callable[[Any], bool]:
-    return lambda value: (value is None or isinstance(value, str)) and value in values
-
-
-def _is_range(value: Any) -> bool:
-    whole = isinstance(value, list) and [type(end) for end in value] == [int, int]
-    return whole and 1 <= value[0] <= value[1]
-
-
-def _is_stop_words(value: Any) -> bool:
-    return value in {None, "english"} if not isinstance(value, list) else _all_of(str, value)
-
-
-def _is_pattern(value: Any) -> bool:
-    try:
-        return value is None or (isinstance(value, str) and re.compile(value).groups <= 1)
-    except (re.error, RecursionError, OverflowError):
-        return False
-
-
-def _all_of(kind: type, values: list[Any]) -> bool:
-    return all(type(value) is kind for value in values)
-
-
-ALLOWED: Mapping[str, Callable[[Any], bool]] = {
-    "analyzer": _one_of("word", "char", "char_wb"),
-    "dtype": _one_of("float32", "float64", "int64"),
-    "ngram_range": _is_range,
-    "norm": _one_of("l1", "l2", None),
-    "stop_words": _is_stop_words,
-    "strip_accents": _one_of("ascii", "unicode", None),
-    "token_pattern": _is_pattern,
-    **dict.fromkeys(FLAGS, lambda value: isinstance(value, bool)),
-}
-"""The parameters of a vectorizer that change its answers, each with what it may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,34 +260,14 @@ def _head(archive: zipfile.ZipFile) -> dict[str, Any]:
         raise ModelInvalidError(f"It has format version {version!r}; this textmill reads {VERSION}.")
     if head.keys() != HEAD or head["classifier"] != {"class": "LogisticRegression"}:
         raise ModelInvalidError("Its model.json has unknown or missing parts, or another classifier.")
-    _check_vectorizer(head["vectorizer"])
-    _check_labels(head["labels"])
+    check_vectorizer(head["vectorizer"])
+    check_labels(head["labels"])
     _card(head["card"])
     return dict(head)
 
 
 def _no_number(constant: str) -> NoReturn:
     raise ModelInvalidError(f"Its model.json has the number {constant}.")
-
-
-def _check_vectorizer(described: dict[str, Any]) -> None:
-    if described.keys() != {"class", "parameters"} or described["class"] not in VECTORIZERS:
-        raise ModelInvalidError("Its vectorizer is none that this format knows.")
-    parameters = described["parameters"]
-    needed = {*COUNTING, *(WEIGHTING if described["class"] == "TfidfVectorizer" else ())}
-    wrong = (parameters.keys() - {"dtype"}) ^ needed
-    wrong = wrong or {name for name, value in parameters.items() if not ALLOWED[name](value)}
-    if wrong:
-        raise ModelInvalidError(
-            f"Its vectorizer's parameters are unknown, missing or wrong: {sorted(wrong)}."
-        )
-
-
-def _check_labels(labels: Any) -> None:
-    """At least two, all of one simple type, no two alike."""
-    kinds = {type(label) for label in labels} if isinstance(labels, list) else set()
-    if len(kinds) != 1 or not kinds <= {str, int, bool, float} or len(set(labels)) < max(BINARY, len(labels)):
-        raise ModelInvalidError("Its labels are not two or more different values of one simple type.")
 
 
 def _check(head: dict[str, Any], terms: list[str], arrays: dict[str, Any]) -> None:
@@ -376,7 +320,7 @@ def _card(found: dict[str, Any]) -> Card:
     notes, rows = found.get("notes", []), found.get("quality", [])
     if not all(value is None or isinstance(value, str) for value in told.values()):
         raise ModelInvalidError("Its card has a field that is no text.")
-    if not isinstance(notes, list) or not _all_of(str, notes):
+    if not isinstance(notes, list) or not all_of(str, notes):
         raise ModelInvalidError("Its card's notes are no list of texts.")
     if not isinstance(rows, list) or not all(map(_is_quality, rows)):
         raise ModelInvalidError("Its card's quality is no list of measured figures.")

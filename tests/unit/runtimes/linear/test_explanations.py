@@ -6,16 +6,26 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import Pipeline
+from sklearn.svm import LinearSVC
 
-from tests.unit.runtimes.linear_models import CLASSIFIERS, TEXTS, VECTORIZERS, compiled, fitted
-from textmill.runtimes.base import Explanation
+from tests.unit.runtimes.linear_models import (
+    CLASSIFIERS,
+    TEXTS,
+    VECTORIZERS,
+    compiled,
+    fitted,
+    some_text,
+    vectorizers,
+)
+from textmill.errors import ModelInvalidError
+from textmill.runtimes.base import Explanation, NotRecognisedError
 from textmill.runtimes.linear.compiled import CompiledLinear
 from textmill.runtimes.linear.texts import verification_texts
 
@@ -69,6 +79,33 @@ class TestTheSum:
         assert log_odds == pytest.approx([one.decision for one in explain(compiled(two), TEXTS[0])])
         joint = four[-1].predict_joint_log_proba(four[:-1].transform([TEXTS[0]]))[0]
         assert joint == pytest.approx([one.decision for one in explain(compiled(four), TEXTS[0])])
+
+    @pytest.mark.parametrize("labels", [2, 4])
+    def test_behind_one_calibration(self, labels: int) -> None:
+        """What is explained is the decision value that is calibrated."""
+        pipeline = fitted(clone(VECTORIZERS["union"]), clone(CLASSIFIERS["calibrated whole"]), labels)
+        inner = pipeline[-1].calibrated_classifiers_[0].estimator
+        for text in SHORT[::9]:
+            expected = np.atleast_1d(inner.decision_function(pipeline[:-1].transform([text]))[0])
+            found = explain(compiled(pipeline), text)
+            assert expected == pytest.approx([one.decision for one in found], abs=1e-9)
+
+    @settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
+    @given(data=st.data())
+    def test_with_any_options(self, data: st.DataObject) -> None:
+        """Words and letters, hashed or not, in unions or alone; places lie within the text."""
+        try:
+            pipeline = fitted(
+                data.draw(vectorizers(signed=True)), LinearSVC(), data.draw(st.sampled_from([2, 4]))
+            )
+            runtime = compiled(pipeline)
+        except (ValueError, ModelInvalidError, NotRecognisedError):
+            return  # no vocabulary is left, or the model is served natively
+        text = data.draw(some_text().filter(str.isprintable))
+        found = explain(runtime, text)
+        assert decisions(pipeline, text) == pytest.approx([one.decision for one in found], abs=1e-9)
+        places = [place for one in found for part in one.contributions for place in part.places]
+        assert all(0 <= start <= end <= len(text) for start, end in places)
 
     @settings(deadline=None, max_examples=50)
     @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=50))

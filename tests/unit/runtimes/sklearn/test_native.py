@@ -252,6 +252,15 @@ def test_a_model_around_a_pipeline_takes_texts(tmp_path: Path, model: Any) -> No
     assert np.array_equal(model.predict_proba(UNSEEN), loaded(model, tmp_path).predict(UNSEEN))
 
 
+def _hashes_into_nothing() -> Pipeline:
+    """scikit-learn would divide by zero, which ends the process; also inside a model that is no pipeline."""
+    inner = Pipeline([("vectorizer", HashingVectorizer(n_features=8)), ("classifier", LogisticRegression())])
+    whole = CalibratedClassifierCV(inner, cv=2).fit(TEXTS, TWO)
+    for member in whole.calibrated_classifiers_:
+        member.estimator.named_steps["vectorizer"].n_features = 0
+    return Pipeline([("whole", whole)])
+
+
 def _several_labels() -> Pipeline:
     steps = [("v", TfidfVectorizer()), ("c", OneVsRestClassifier(LogisticRegression()))]
     return Pipeline(steps).fit(TEXTS, np.array([[1, 0], [0, 1], [1, 1]] * 10))
@@ -281,10 +290,23 @@ def _one_bad_weight() -> Pipeline:
         (TfidfVectorizer().fit(TEXTS), "TfidfVectorizer, which cannot predict"),
         (_several_labels(), "several outputs at once"),
         (_reads_files(), r"reads files \(input='filename'\)"),
+        (_hashes_into_nothing(), r"HashingVectorizer has no columns \(n_features=0\)"),
+        (_hashes_into_nothing().named_steps["whole"], r"no columns \(n_features=0\)"),
         (_one_bad_weight(), r"a weight \(coef_\) that is not a number"),
         (fitted(labels=["\ud800", "x"] * 15), "cannot be written as UTF-8"),
     ],
-    ids=["outliers", "numbers", "unfitted", "vectorizer", "several", "files", "infinite", "label"],
+    ids=[
+        "outliers",
+        "numbers",
+        "unfitted",
+        "vectorizer",
+        "several",
+        "files",
+        "no columns",
+        "whole",
+        "infinite",
+        "label",
+    ],
 )
 def test_what_would_fail_later_is_refused_at_load(tmp_path: Path, model: Any, told: str) -> None:
     """Even where a plain sentence would be answered."""
