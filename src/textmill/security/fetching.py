@@ -72,7 +72,7 @@ def _read(answer: http.client.HTTPResponse, until: float) -> bytes:
 class _SafeRedirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects to https; this machine may also redirect to itself."""
 
-    def redirect_request(  # noqa: PLR0913, PLR0917 - the base class fixes the signature
+    def redirect_request(
         self,
         req: urllib.request.Request,
         fp: IO[bytes],

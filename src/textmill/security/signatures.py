@@ -209,7 +209,9 @@ def check_claims(claims: dict[str, Any], expected: Expected, now: float) -> None
             options[name] = {"essential": True, "value": value}
     registry = JWTClaimsRegistry(now=int(now), leeway=math.ceil(expected.leeway_seconds), **options)
     try:
-        registry.validate({name: claims[name] for name in ("iss", "aud", "exp", "nbf", "iat") if name in claims})
+        registry.validate({
+            name: claims[name] for name in ("iss", "aud", "exp", "nbf", "iat") if name in claims
+        })
     except ClaimError as error:
         raise TokenError(f"its claim {error.claim!r} is missing or wrong ({type(error).__name__})") from None
 

@@ -44,7 +44,9 @@ def _check_rules(settings: TokenSettings, *, shared: bool) -> None:
     """Whether algorithms and audience go with the kind of keys."""
     wrong = [name for name in settings.algorithms if name.startswith("HS") != shared]
     if wrong:
-        takes = "a secret takes HS256, HS384 or HS512" if shared else "public keys take none that begins with HS"
+        takes = (
+            "a secret takes HS256, HS384 or HS512" if shared else "public keys take none that begins with HS"
+        )
         raise ConfigurationError(f"tokens.algorithms has {', '.join(wrong)}: {takes}.")
     if not shared and not settings.audience:
         raise ConfigurationError(
