@@ -9,7 +9,9 @@ from textmill.engine.executors import BatchError, WorkerLostError
 from textmill.engine.lane import LaneOptions
 from textmill.engine.placement import PROBES, Place, Placed
 from textmill.engine.policy import Bounds, Pace
+from textmill.errors import AuthUnavailableError, CredentialsInvalidError
 from textmill.runtimes.base import Explained, ModelInfo, ModelSpec, Result, Scores
+from textmill.security.principals import Principal
 
 SPEC = ModelSpec(name="fake", path="fake")
 INFO = ModelInfo(
@@ -103,3 +105,43 @@ def placing(executor: FakeExecutor, place: Place = "thread", seconds: float = 0.
         return Placed(executor, place, info, golden, pace, seconds)
 
     return load
+
+
+class FakeHolders:
+    """Holders of API keys; see `security.issuer.KeyHolders`. `tests/unit/security/test_issuer.py` verifies it."""
+
+    def __init__(self, *holders: Principal) -> None:
+        self.active = {holder.id: holder for holder in holders}
+        self.unavailable = False
+
+    @staticmethod
+    def key(holder_id: str) -> str:
+        """The whole key of a holder."""
+        return f"tm_{holder_id}_secret"
+
+    def takes(self, credential: str) -> bool:
+        return credential.startswith("tm_")
+
+    def principal(self, credential: str) -> Principal:
+        self._look()
+        for holder in self.active.values():
+            if credential == self.key(holder.id):
+                return holder
+        raise CredentialsInvalidError("The credentials are not valid here: unknown, expired or revoked.")
+
+    def is_active(self, key_id: str) -> Principal | None:
+        self._look()
+        return self.active.get(key_id)
+
+    def start(self) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+    def trouble(self) -> str | None:
+        return "The key store cannot be read." if self.unavailable else None
+
+    def _look(self) -> None:
+        if self.unavailable:
+            raise AuthUnavailableError("The key store cannot be read.", retry_after=3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import ipaddress
 import time
+import urllib.error
 import urllib.request
 from typing import IO
 from urllib.parse import urlsplit
@@ -29,8 +30,12 @@ def fetch(url: str) -> bytes:
     proxies = urllib.request.ProxyHandler({} if is_loopback(url) else None)
     opener = urllib.request.build_opener(proxies, _SafeRedirects())
     until = time.monotonic() + SECONDS
-    with opener.open(url, timeout=SECONDS) as answer:
-        return _read(answer, until)
+    try:
+        with opener.open(url, timeout=SECONDS) as answer:
+            return _read(answer, until)
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise FetchError(f"the answer has the status {error.code}") from None
 
 
 def check_url(url: str) -> None:
