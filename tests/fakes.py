@@ -108,7 +108,7 @@ def placing(executor: FakeExecutor, place: Place = "thread", seconds: float = 0.
 
 
 class FakeHolders:
-    """Holders of API keys; see `security.issuer.KeyHolders`. `tests/unit/security/test_issuer.py` verifies it."""
+    """Holders of API keys; `tests/unit/security/test_issuer.py` holds it to `KeyHolders`."""
 
     def __init__(self, *holders: Principal) -> None:
         self.active = {holder.id: holder for holder in holders}

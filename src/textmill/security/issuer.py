@@ -17,9 +17,8 @@ from textmill.security.signatures import SigningKey, public_key
 from textmill.security.tokens import FixedKeys, Rules, TokenVerifier
 from textmill.settings import OAuthSettings
 
-Fault: TypeAlias = Literal[
-    "invalid_request", "invalid_client", "invalid_scope", "unsupported_grant_type"
-]  # fmt: skip - RFC 6749, 5.2
+Fault: TypeAlias = Literal["invalid_request", "invalid_client", "invalid_scope", "unsupported_grant_type"]
+"""The words of RFC 6749, 5.2."""
 
 GRANT = "client_credentials"
 TYPE = "at+jwt"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import logging
-import os
 import stat
 import subprocess
 import sys
@@ -81,9 +80,10 @@ def test_the_fake_holders_are_a_verifier_of_keys() -> None:
     with pytest.raises(CredentialsInvalidError):
         as_holders.principal("tm_a1_other")
     fake.unavailable = True
-    for ask in (lambda: as_holders.principal("tm_a1_secret"), lambda: as_holders.is_active("a1")):
-        with pytest.raises(AuthUnavailableError):
-            ask()
+    with pytest.raises(AuthUnavailableError):
+        as_holders.principal("tm_a1_secret")
+    with pytest.raises(AuthUnavailableError):
+        as_holders.is_active("a1")
 
 
 def test_a_token_says_what_rfc_9068_asks_for(issuer: Issuer, clock: Clock) -> None:
@@ -185,7 +185,7 @@ def test_a_token_ends_with_its_time(issuer: Issuer, clock: Clock) -> None:
 def test_a_token_ends_with_its_key(issuer: Issuer, holders: FakeHolders) -> None:
     """At once, although it was just checked."""
     token = issuer.grant(client(ALICE), None).token
-    assert issuer.principal(token)
+    assert "a1" == issuer.principal(token).id
     del holders.active["a1"]
     with pytest.raises(CredentialsInvalidError):
         issuer.principal(token)
@@ -316,7 +316,7 @@ def test_a_missing_signing_key_is_made_for_its_owner_only(tmp_path: Path) -> Non
     made = signing_key(str(file))
     assert 0o600 == stat.S_IMODE(file.stat().st_mode)
     assert made.kid == signing_key(str(file)).kid == json.loads(file.read_bytes())["kid"]
-    assert ["key.json"] == os.listdir(tmp_path)
+    assert [tmp_path / "key.json"] == list(tmp_path.iterdir())
 
 
 MAKE = (
@@ -333,7 +333,7 @@ def test_of_several_processes_one_makes_the_key(tmp_path: Path) -> None:
     ]
     kids = {process.communicate(timeout=60)[0] for process in processes}
     assert 1 == len(kids)
-    assert ["key.json"] == os.listdir(tmp_path)
+    assert [tmp_path / "key.json"] == list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -163,9 +163,10 @@ def test_known_keys_go_on_for_their_time_then_nobody_is_let_in(caplog: pytest.Lo
         shelf.error = None
         keys.refresh()
     assert ("first", None) == (outcome(keys, "first"), keys.trouble())
+    broken = "The token issuer's keys cannot be read:"
     assert [
         "The token issuer's keys were read: 1.",
-        "The token issuer's keys cannot be read: ConnectionRefusedError. Known ones are used for 3600 s at most.",
+        f"{broken} ConnectionRefusedError. Known ones are used for 3600 s at most.",
         "The token issuer's keys can be read again.",
     ] == [record.message for record in caplog.records]
 

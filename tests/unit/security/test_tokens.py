@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import Key, OctKey
+from pydantic import SecretStr
 
 from tests.tokens import (
     AUDIENCE,
@@ -396,7 +397,7 @@ def test_no_change_of_a_good_token_is_accepted(place: int, cut: int, more: str) 
         | st.text(max_size=8)
         | st.lists(st.text(max_size=8), max_size=2),
     ),
-)  # fmt: skip - one line a part
+)
 def test_whatever_an_issuer_signs_is_judged_and_never_breaks(
     header: dict[str, Any], payload: dict[str, Any]
 ) -> None:
@@ -438,7 +439,7 @@ def test_settings_that_contradict_each_other_are_refused(given: dict[str, Any], 
 def test_a_public_key_as_the_secret_is_refused() -> None:
     """Everybody could sign tokens with it."""
     with pytest.raises(ConfigurationError, match="is a public key"):
-        token_verifier(TokenSettings(secret=pem(rsa()).decode()))
+        token_verifier(TokenSettings(secret=SecretStr(pem(rsa()).decode())))
 
 
 def test_without_keys_no_tokens_are_taken() -> None:
@@ -448,7 +449,9 @@ def test_without_keys_no_tokens_are_taken() -> None:
 
 def test_a_secret_takes_its_own_algorithms_by_default() -> None:
     """With a secret HS256; no header can choose more."""
-    verifier = token_verifier(TokenSettings(secret=SECRET.decode(), issuer=ISSUER, audience=AUDIENCE))
+    verifier = token_verifier(
+        TokenSettings(secret=SecretStr(SECRET.decode()), issuer=ISSUER, audience=AUDIENCE)
+    )
     assert verifier is not None
     verifier._clock = Clock()
     assert "alice" == verifier.principal(shared()).name
