@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+from textmill.errors import MissingExtraError
+
 if TYPE_CHECKING:
     from joserfc.jwk import Key
     from joserfc.jws import CompactSignature, JWSRegistry
@@ -65,6 +67,18 @@ class Opened:
     kid: str | None
     type: str | None
     raw: CompactSignature = field(repr=False)
+
+
+def check_installed(needed_for: str) -> None:
+    """Make sure of the libraries, before the first of them is needed.
+
+    Raises:
+        MissingExtraError: they are not installed.
+    """
+    try:
+        import joserfc  # noqa: F401 - cachetools comes with the same extra
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(needed_for, "security") from error
 
 
 def secret_key(secret: bytes) -> CheckingKey:

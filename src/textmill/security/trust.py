@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from textmill.errors import ConfigurationError, MissingExtraError
+from textmill.errors import ConfigurationError
 from textmill.security.fetching import check_url
 from textmill.security.jwks import LOOK_SECONDS, Load, RemoteKeys, Timing, discovered, from_file, from_url
-from textmill.security.signatures import CheckingKey, secret_key
+from textmill.security.signatures import CheckingKey, check_installed, secret_key
 from textmill.security.tokens import FixedKeys, Keys, Rules, TokenVerifier
 from textmill.settings import TokenSettings
 from textmill.settings.secrets import secret_bytes
@@ -33,11 +33,9 @@ def token_verifier(settings: TokenSettings) -> TokenVerifier | None:
             "tokens has several sources of keys. Set one of secret (or secret_file), jwks and discovery."
         )
     _check_rules(settings, shared=secret is not None)
-    try:
-        keys = _keys(settings, secret)
-        return TokenVerifier(keys, _rules(settings, WITH_KEYS if secret is None else WITH_SECRET))
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("Checking tokens", "security") from error
+    check_installed("Checking tokens")
+    rules = _rules(settings, WITH_KEYS if secret is None else WITH_SECRET)
+    return TokenVerifier(_keys(settings, secret), rules)
 
 
 def _check_rules(settings: TokenSettings, *, shared: bool) -> None:

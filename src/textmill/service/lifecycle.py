@@ -11,12 +11,13 @@ from textmill.engine.lane import LaneOptions
 from textmill.engine.placement import Placed
 from textmill.engine.policy import Bounds
 from textmill.engine.sharing import load_shared
-from textmill.errors import ConfigurationError, MissingExtraError
+from textmill.errors import ConfigurationError
 from textmill.runtimes.base import ModelSpec
 from textmill.runtimes.registry import DEFAULT_MODELS
 from textmill.security.guard import Guard
 from textmill.security.issuer import Issuer, KeyHolders
 from textmill.security.principals import anonymous
+from textmill.security.signatures import check_installed
 from textmill.security.signing_file import signing_key
 from textmill.security.trust import token_verifier
 from textmill.security.verifiers import Verifier
@@ -77,10 +78,8 @@ def issuer(settings: Settings, holders: KeyHolders | None) -> Issuer | None:
             "oauth.enabled gives tokens for API keys, and none are asked for here. Set security.auth to "
             "'required' and keys.store, or leave oauth.enabled out."
         )
-    try:
-        return Issuer(settings.oauth, signing_key(settings.oauth.signing_key_file), holders)
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("Giving tokens", "security") from error
+    check_installed("Giving tokens")
+    return Issuer(settings.oauth, signing_key(settings.oauth.signing_key_file), holders)
 
 
 def share(settings: Settings) -> dict[str, Placed]:

@@ -206,6 +206,7 @@ def test_a_thread_keeps_them_current(server: IssuerServer) -> None:
     """A real server: read at start, a rotated key found when its first token comes."""
     keys = RemoteKeys(from_url(server.url("/jwks")), TIMING)
     keys.start()
+    keys.start()
     assert eventually(lambda: keys.trouble() is None)
     server.answers["/jwks"] = jwks(ec("second"))
     assert "AuthUnavailableError" == outcome(keys, "second")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import sys
 import threading
 from typing import Any
 
@@ -29,10 +30,10 @@ from tests.tokens import (
     shared,
     signed,
 )
-from textmill.errors import ConfigurationError, CredentialsInvalidError
+from textmill.errors import ConfigurationError, CredentialsInvalidError, MissingExtraError
 from textmill.security import tokens
 from textmill.security.principals import Principal
-from textmill.security.signatures import public_keys, secret_key
+from textmill.security.signatures import TokenError, open_token, public_keys, read_claims, secret_key
 from textmill.security.tokens import FixedKeys, Rules, TokenVerifier, scopes_of
 from textmill.security.trust import token_verifier
 from textmill.settings import TokenSettings
@@ -442,6 +443,20 @@ def test_a_public_key_as_the_secret_is_refused() -> None:
         token_verifier(TokenSettings(secret=SecretStr(pem(rsa()).decode())))
 
 
+def test_the_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the command that installs it."""
+    monkeypatch.setitem(sys.modules, "joserfc", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'textmill\[security\]'"):
+        token_verifier(TokenSettings(secret=SecretStr(SECRET.decode())))
+
+
+def test_a_key_that_does_not_fit_checks_nothing() -> None:
+    """Whoever chose it."""
+    (key,) = public_keys(jwks(ec()))
+    with pytest.raises(TokenError, match="not the key's"):
+        read_claims(open_token(shared()), key)
+
+
 def test_without_keys_no_tokens_are_taken() -> None:
     """The defaults configure nothing."""
     assert token_verifier(TokenSettings()) is None
@@ -454,6 +469,9 @@ def test_a_secret_takes_its_own_algorithms_by_default() -> None:
     )
     assert verifier is not None
     verifier._clock = Clock()
+    verifier.start()
+    assert verifier.trouble() is None
+    verifier.close()
     assert "alice" == verifier.principal(shared()).name
     assert refused(verifier, signed(OctKey.import_key(SECRET), "HS512"))
     assert refused(verifier, shared()[: len(shared()) // 2])
