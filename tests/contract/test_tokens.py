@@ -13,6 +13,8 @@ from typing import Any
 
 import httpx2
 import pytest
+from fastapi import FastAPI
+from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -357,6 +359,42 @@ def test_the_document_lets_swagger_ui_authorize(clients: dict[str, httpx2.Client
     token = document["paths"]["/oauth/token"]["post"]
     assert [FORM] == list(token["requestBody"]["content"])
     assert {"200", "400", "401", "408", "413", "503"} == token["responses"].keys()
+
+
+def hosting(service: Service) -> TestClient | httpx2.Client:
+    """A client of somebody else's app, with the service below a prefix."""
+    if service.settings.server.framework == "fastapi":
+        host = FastAPI()
+        host.include_router(fastapi.router(service), prefix="/nlp")
+        return TestClient(host, base_url="http://textmill")
+    other = Flask("host")
+    other.register_blueprint(flask.blueprint(service), url_prefix="/nlp")
+    return httpx2.Client(transport=httpx2.WSGITransport(app=other), base_url="http://textmill")
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_tokens_work_inside_somebody_elses_app(tmp_path: Path, framework: str) -> None:
+    """Below a prefix, asked for and used."""
+    service = secured(tmp_path, framework)
+    with hosting(service) as client:
+        headers = {"content-type": FORM, **basic()}
+        token = client.post("/nlp/oauth/token", content=GOOD_FORM, headers=headers).json()["access_token"]
+        assert 200 == client.get("/nlp/v1/models", headers=bearer(token)).status_code
+        assert 401 == client.get("/nlp/v1/models").status_code
+    service.close()
+
+
+def test_a_fastapi_hosts_document_shows_the_form(tmp_path: Path) -> None:
+    """With its refusals, in a document that stays valid; without OAuth, nothing of it."""
+    with hosting(secured(tmp_path, "fastapi")) as client:
+        document = client.get("/openapi.json").json()
+    with hosting(secured(tmp_path, "fastapi", oauth={"enabled": False})) as client:
+        assert "/nlp/oauth/token" not in client.get("/openapi.json").json()["paths"]
+    assert [] == list(OpenAPIV31SpecValidator(document).iter_errors())
+    described = document["paths"]["/nlp/oauth/token"]["post"]
+    assert [FORM] == list(described["requestBody"]["content"])
+    refusal = {"$ref": "#/components/schemas/TokenFault"}
+    assert refusal == described["responses"]["401"]["content"]["application/json"]["schema"]
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
