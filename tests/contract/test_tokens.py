@@ -156,6 +156,14 @@ def test_a_bad_token_gets_the_one_answer(clients: dict[str, httpx2.Client], name
     assert 'Bearer realm="textmill", error="invalid_token"' == first["headers"]["www-authenticate"]
 
 
+def test_a_token_longer_than_any_is_not_looked_at(clients: dict[str, httpx2.Client]) -> None:
+    """Although it is good; both frameworks say the same."""
+    headers = bearer(signed(ec(), "ES256", fresh(filling="a" * 9000))) | {"x-request-id": "the-same-id"}
+    first, second = (seen(client.get("/v1/models", headers=headers)) for client in clients.values())
+    assert first == second
+    assert (401, True) == (first["status"], b"malformed" in first["body"])
+
+
 def test_an_unknown_key_name_is_a_503_first_and_then_a_401(client: httpx2.Client) -> None:
     """The keys are read again meanwhile."""
     headers = bearer(signed(ec("never seen"), "ES256", fresh()))

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import json
 import logging
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPMessage
 from http.server import BaseHTTPRequestHandler
+from io import BytesIO
 from pathlib import Path
+from urllib.error import URLError
+from urllib.request import Request
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from tests.tokens import (
     AUDIENCE,
@@ -26,7 +37,7 @@ from tests.tokens import (
 )
 from textmill.errors import AuthUnavailableError, ConfigurationError, CredentialsInvalidError
 from textmill.security import fetching
-from textmill.security.fetching import FetchError, check_url, fetch, is_loopback
+from textmill.security.fetching import FetchError, _SafeRedirects, check_url, fetch, is_loopback
 from textmill.security.jwks import (
     Document,
     RemoteKeys,
@@ -285,6 +296,46 @@ def test_a_redirect_leads_only_where_we_would_fetch_from(server: IssuerServer, t
         FetchError, match=r"is a redirect to where nothing is fetched from|has the status 302"
     ):
         fetch(server.url("/jwks"))
+
+
+def test_no_redirect_leads_from_outside_to_this_machine() -> None:
+    """What listens here only, an outside server must not reach through us."""
+    with pytest.raises(FetchError):
+        _SafeRedirects().redirect_request(
+            Request("https://issuer.example/jwks"), BytesIO(), 302, "", HTTPMessage(), "http://127.0.0.1/jwks"
+        )
+
+
+def certificate(folder: Path) -> Path:
+    """A certificate for this machine that nobody vouches for, with its key."""
+    key = generate_private_key(SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509
+        .CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, SHA256())
+    )
+    file = folder / "server.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(private + made.public_bytes(Encoding.PEM))
+    return file
+
+
+def test_an_issuer_must_prove_who_it_is(
+    server: IssuerServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over TLS: a certificate that nobody vouches for is not believed, the same one vouched for is."""
+    file = certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    server.server.socket = context.wrap_socket(server.server.socket, server_side=True)
+    url = f"https://localhost:{server.server.server_port}/jwks"
+    with pytest.raises(URLError, match="CERTIFICATE_VERIFY_FAILED"):
+        fetch(url)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    assert jwks(ec()) == fetch(url)
 
 
 def test_a_redirect_on_this_machine_is_followed(server: IssuerServer) -> None:
