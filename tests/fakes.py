@@ -134,3 +134,43 @@ class FakeVerifier:
 
     def trouble(self) -> str | None:
         return self.why
+
+
+class FakeHolders:
+    """Holders of API keys; `tests/unit/security/test_issuer.py` holds it to `KeyHolders`."""
+
+    def __init__(self, *holders: Principal) -> None:
+        self.active = {holder.id: holder for holder in holders}
+        self.unavailable = False
+
+    @staticmethod
+    def key(holder_id: str) -> str:
+        """The whole key of a holder."""
+        return f"tm_{holder_id}_secret"
+
+    def takes(self, credential: str) -> bool:
+        return credential.startswith("tm_")
+
+    def principal(self, credential: str) -> Principal:
+        self._look()
+        for holder in self.active.values():
+            if credential == self.key(holder.id):
+                return holder
+        raise CredentialsInvalidError("The credentials are not valid here: unknown, expired or revoked.")
+
+    def is_active(self, key_id: str) -> Principal | None:
+        self._look()
+        return self.active.get(key_id)
+
+    def start(self) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+    def trouble(self) -> str | None:
+        return "The key store cannot be read." if self.unavailable else None
+
+    def _look(self) -> None:
+        if self.unavailable:
+            raise AuthUnavailableError("The key store cannot be read.", retry_after=3)

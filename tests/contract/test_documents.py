@@ -13,8 +13,8 @@ from textmill.contracts.health import Health
 from textmill.contracts.problems import ProblemKind, ProblemList
 from textmill.contracts.routes import ROUTES, Route
 
-DOCUMENTED = [route for route in ROUTES if route.documented]
-WITH_BODY = [route for route in ROUTES if route.request]
+DOCUMENTED = [route for route in ROUTES if route.documented and route.feature is None]
+WITH_BODY = [route for route in DOCUMENTED if route.request]
 
 
 def model_for(example: dict[str, Any]) -> str:

@@ -13,9 +13,11 @@ from textmill.contracts.guide import GuideEntities, GuideRequest, GuideSentiment
 from textmill.contracts.health import Health
 from textmill.contracts.models import ModelCard, ModelList
 from textmill.contracts.problems import ProblemKind, ProblemList
+from textmill.contracts.tokens import AuthorizationServer, TokenFault, TokenKeys, TokenReply, TokenRequest
 from textmill.errors import TextmillError
 
 JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
 
 BODY_ERRORS = (
     errors.MalformedJsonError,
@@ -55,7 +57,9 @@ class Route:
         request, reply: the schemas of the bodies; several requests are alternatives.
         errors: what it can answer instead; their HTTP statuses come from `contracts.problems`.
         other_statuses: further statuses with the same reply schema.
+        refusal: the schemas in which it refuses with 400 and 401, where that is no problem document.
         documented: whether it stands in the OpenAPI document.
+        feature: the group of settings that enables it; None is always there.
     """
 
     operation: str
@@ -69,8 +73,11 @@ class Route:
     model: Literal["classification", "entities"] | None = None
     errors: tuple[type[TextmillError], ...] = ()
     other_statuses: tuple[int, ...] = ()
+    refusal: tuple[type[Schema], ...] = ()
     documented: bool = True
+    feature: Literal["oauth"] | None = None
     media_type: str = JSON
+    request_type: str = JSON
 
     @property
     def problems(self) -> tuple[type[TextmillError], ...]:
@@ -186,6 +193,38 @@ ROUTES: tuple[Route, ...] = (
         summary="What a problem means",
         tag="about",
         reply=(ProblemKind,),
+        errors=(errors.RouteNotFoundError,),
+    ),
+    Route(
+        operation="issue_token",
+        method="POST",
+        path="/oauth/token",
+        summary="A short-lived token for the holder of an API key",
+        tag="oauth",
+        request=(TokenRequest,),
+        request_type=FORM,
+        reply=(TokenReply,),
+        refusal=(TokenFault,),
+        feature="oauth",
+        errors=(errors.BodyTimeoutError, errors.BodyTooLargeError, errors.AuthUnavailableError),
+    ),
+    Route(
+        operation="token_keys",
+        method="GET",
+        path="/.well-known/jwks.json",
+        summary="The public keys that tokens can be checked with",
+        tag="oauth",
+        reply=(TokenKeys,),
+        feature="oauth",
+    ),
+    Route(
+        operation="authorization_server",
+        method="GET",
+        path="/.well-known/oauth-authorization-server",
+        summary="Where tokens come from",
+        tag="oauth",
+        reply=(AuthorizationServer,),
+        feature="oauth",
         errors=(errors.RouteNotFoundError,),
     ),
     Route(

@@ -12,6 +12,8 @@ LONGEST = 8192
 """Characters of a credential at most."""
 TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 """What a credential may consist of (RFC 6750, b64token)."""
+NOT_VALID = "The credentials are not valid here: unknown, expired or revoked."
+"""All that a caller learns of wrong credentials."""
 
 
 def find(headers: Mapping[str, str]) -> str | None:
@@ -26,16 +28,21 @@ def find(headers: Mapping[str, str]) -> str | None:
     """
     key, authorization = headers.get(KEY_HEADER), headers.get("authorization")
     if authorization is None:
-        return None if key is None else _checked(key)
+        return None if key is None else checked(key)
     if key is not None:
         raise CredentialsAmbiguousError("Send either 'Authorization' or 'X-API-Key', and not both.")
     scheme, _, credential = authorization.partition(" ")
     if scheme.lower() != "bearer":
         raise CredentialsInvalidError("Send 'Authorization: Bearer ...' or 'X-API-Key: ...'.")
-    return _checked(credential.strip(" "))
+    return checked(credential.strip(" "))
 
 
-def _checked(credential: str) -> str:
+def checked(credential: str) -> str:
+    """The credential, if it can be one.
+
+    Raises:
+        CredentialsInvalidError: it cannot; the message does not repeat it.
+    """
     if len(credential) > LONGEST or TOKEN.fullmatch(credential) is None:
         raise CredentialsInvalidError("The credentials are malformed: one key or token, and nothing else.")
     return credential

@@ -34,7 +34,7 @@ class Guard:
         for verifier in self._verifiers:
             if verifier.takes(credential):
                 return verifier.principal(credential)
-        raise CredentialsInvalidError("The credentials are not valid here: unknown, expired or revoked.")
+        raise CredentialsInvalidError(credentials.NOT_VALID)
 
     def authorize(self, principal: Principal, scope: str) -> None:
         """Let them do what takes this scope.

@@ -17,6 +17,13 @@ ANY_MODEL = "predict:*"
 READ_MODELS = "models:read"
 READ_METRICS = "metrics:read"
 PREDICT = "predict:"
+SCOPES = {
+    ANY_MODEL: "Ask every model.",
+    READ_MODELS: "See the models and their cards.",
+    READ_METRICS: "See the metrics.",
+    ADMIN: "Everything.",
+}
+"""The scopes that need no model's name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ class Information:
     def __init__(self, engine: Engine, settings: Settings, troubles: Callable[[], list[str]]) -> None:
         self._engine = engine
         self._secured = settings.security.auth == "required"
+        self._issuing = settings.oauth.enabled
         self._troubles = troubles
         self.draining = False
 
@@ -94,7 +95,7 @@ class Information:
 
     def openapi(self, request: Request, _parameter: str) -> Reply:
         """`GET /openapi.json`."""
-        return _file(request, JSON, document_bytes(secured=self._secured))
+        return _file(request, JSON, document_bytes(secured=self._secured, issuing=self._issuing))
 
     def docs(self, request: Request, _parameter: str) -> Reply:
         """`GET /docs`: Swagger UI."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import operator
+from collections.abc import Iterable
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -14,7 +15,8 @@ from pydantic.json_schema import models_json_schema
 import textmill
 from textmill.contracts.base import MODEL_NAME, Schema
 from textmill.contracts.problems import MEDIA_TYPE, Problem, kind_of
-from textmill.contracts.routes import JSON, ROUTES, Route
+from textmill.contracts.routes import ROUTES, Route
+from textmill.security.principals import ANY_MODEL, SCOPES
 
 REFERENCE = "#/components/schemas/{model}"
 
@@ -37,6 +39,18 @@ SCHEMES: dict[str, Any] = {
 }
 """How callers show who they are; with `auth = "none"` they need not."""
 
+OAUTH: dict[str, Any] = {
+    "OAuth2": {
+        "type": "oauth2",
+        "description": "A short-lived token for a key: its id as client_id, the whole key as client_secret.",
+        "flows": {"clientCredentials": {"tokenUrl": "oauth/token", "scopes": SCOPES}},
+    }
+}
+"""The scheme where we give tokens ourselves; the path is relative, so that it holds below any prefix."""
+
+REFUSED = (400, 401)
+"""The statuses of refusals that are no problem documents."""
+
 PARAMETERS = {
     "model": {"schema": {"type": "string", "pattern": MODEL_NAME}, "example": "sentiment"},
     "code": {"schema": {"type": "string"}, "example": "overloaded"},
@@ -45,22 +59,25 @@ PARAMETERS = {
 
 
 @cache
-def document_bytes(*, secured: bool = True) -> bytes:
+def document_bytes(*, secured: bool = True, issuing: bool = True) -> bytes:
     """The document, as it is served.
 
     Args:
         secured: whether callers must show who they are.
+        issuing: whether we give tokens ourselves.
     """
-    return json.dumps(document(secured=secured), indent=1, ensure_ascii=False).encode() + b"\n"
+    found = document(secured=secured, issuing=issuing)
+    return json.dumps(found, indent=1, ensure_ascii=False).encode() + b"\n"
 
 
-def document(*, secured: bool = True) -> dict[str, Any]:
+def document(*, secured: bool = True, issuing: bool = True) -> dict[str, Any]:
     """The document, as values."""
-    documented = [route for route in ROUTES if route.documented]
+    documented = [route for route in ROUTES if route.documented and (issuing or route.feature != "oauth")]
+    known = (SCHEMES | OAUTH if issuing else SCHEMES) if secured else {}
     paths: dict[str, Any] = {}
     for route in documented:
-        paths.setdefault(route.path, {})[route.method.lower()] = operation(route, secured=secured)
-    schemes = {"securitySchemes": SCHEMES} if secured else {}
+        paths.setdefault(route.path, {})[route.method.lower()] = operation(route, known)
+    schemes = {"securitySchemes": known} if known else {}
     return {
         "openapi": "3.1.0",
         "info": {"title": "textmill", "version": textmill.__version__, "description": DESCRIPTION},
@@ -72,14 +89,19 @@ def document(*, secured: bool = True) -> dict[str, Any]:
 def schemas(routes: list[Route]) -> dict[str, Any]:
     """The JSON Schema of every body."""
     requests = {(schema, "validation") for route in routes for schema in route.request}
-    replies = {(schema, "serialization") for route in routes for schema in (*route.reply, Problem)}
+    answers = [schema for route in routes for schema in (*route.reply, *route.refusal, Problem)]
+    replies = {(schema, "serialization") for schema in answers}
     models: Any = sorted(requests | replies, key=lambda pair: pair[0].__name__)
     _, definitions = models_json_schema(models, ref_template=REFERENCE)
     return dict(sorted(definitions["$defs"].items()))
 
 
-def operation(route: Route, *, secured: bool = True) -> dict[str, Any]:
-    """One operation of the document."""
+def operation(route: Route, schemes: Iterable[str]) -> dict[str, Any]:
+    """One operation of the document.
+
+    Args:
+        schemes: the names of the ways in which callers can show who they are.
+    """
     described: dict[str, Any] = {
         "operationId": route.operation,
         "summary": route.summary,
@@ -87,12 +109,13 @@ def operation(route: Route, *, secured: bool = True) -> dict[str, Any]:
     }
     if route.scope:
         described["x-textmill-scope"] = route.scope
-    if route.scope and secured:
-        described["security"] = [{name: []} for name in SCHEMES]
+    if route.scope and (ways := list(schemes)):
+        scope = ANY_MODEL if route.scope == "predict" else route.scope
+        described["security"] = [{name: [scope] if name in OAUTH else []} for name in ways]
     if route.parameters:
         described["parameters"] = path_parameters(route)
     if route.request:
-        described["requestBody"] = {"required": True, "content": _content(JSON, route.request)}
+        described["requestBody"] = {"required": True, "content": _content(route.request_type, route.request)}
     return described | {"responses": responses(route)}
 
 
@@ -105,6 +128,11 @@ def responses(route: Route) -> dict[str, Any]:
         }
         for status in (200, *route.other_statuses)
     }
+    for status in REFUSED if route.refusal else ():
+        found[str(status)] = {
+            "description": HTTPStatus(status).phrase,
+            "content": _content(route.media_type, route.refusal),
+        }
     titles: dict[int, list[str]] = {}
     for error in route.problems:
         kind = kind_of(error)
@@ -138,7 +166,7 @@ def inline_request(route: Route) -> dict[str, Any]:
         return found
     bodies = [schema.model_json_schema() for schema in route.request]
     schema = bodies[0] if len(bodies) == 1 else {"anyOf": bodies}
-    return found | {"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}}
+    return found | {"requestBody": {"required": True, "content": {route.request_type: {"schema": schema}}}}
 
 
 def reply_models(route: Route) -> dict[int | str, dict[str, Any]]:
@@ -147,6 +175,8 @@ def reply_models(route: Route) -> dict[int | str, dict[str, Any]]:
     for status in (200, *route.other_statuses):
         if route.reply:
             found[status] = {"model": functools.reduce(operator.or_, route.reply)}
+    for status in REFUSED if route.refusal else ():
+        found[status] = {"model": functools.reduce(operator.or_, route.refusal)}
     for error in route.problems:
         kind = kind_of(error)
         found[kind.status.value] = {"model": Problem, "description": kind.title}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import TypeAlias
 
@@ -16,8 +16,10 @@ from textmill.contracts.base import MODEL_NAME
 from textmill.contracts.routes import ROUTES, Route
 from textmill.engine.engine import Engine
 from textmill.errors import DeadlineExceededError, OverloadedError
+from textmill.security.issuer import Issuer
 from textmill.security.principals import READ_MODELS
 from textmill.service.access import Access
+from textmill.service.authorization import Authorization
 from textmill.service.cors import Cors
 from textmill.service.information import Information
 from textmill.service.messages import Exchange, Headers, Pending, Reply, Request
@@ -41,6 +43,7 @@ class Service:
         settings: read once; changing them takes a new service.
         engine: started and closed by this service.
         access: decides who may do what; None lets everybody do everything.
+        issuer: gives tokens to holders of keys; None gives none.
         in_flight: how many exchanges may wait for the engine at once; None leaves it to the engine's queues.
     """
 
@@ -50,6 +53,7 @@ class Service:
         engine: Engine,
         *,
         access: Access | None = None,
+        issuer: Issuer | None = None,
         in_flight: int | None = None,
     ) -> None:
         self.settings = settings
@@ -62,9 +66,11 @@ class Service:
         self._numbers = itertools.count(1)
         self._information = Information(engine, settings, access.troubles if access else list)
         self._predictions = Predictions(engine, settings)
-        self._router = Router(ROUTES)
-        self._operations = _operations(self._information, self._predictions)
-        self._scopes = {route.operation: scope_of(route, settings) for route in ROUTES}
+        self.routes = tuple(route for route in ROUTES if issuer is not None or route.feature != "oauth")
+        self._router = Router(self.routes)
+        homes = [self._information, self._predictions, *([Authorization(issuer)] if issuer else [])]
+        self._operations = _operations(self.routes, homes)
+        self._scopes = {route.operation: scope_of(route, settings) for route in self.routes}
         self._cors = Cors(settings.security.cors_origins)
         self._always = (*SAFE, *_transport(settings))
 
@@ -174,14 +180,13 @@ def _transport(settings: Settings) -> Headers:
     return (("strict-transport-security", f"max-age={seconds}"),) if seconds else ()
 
 
-def _operations(information: Information, predictions: Predictions) -> dict[str, Operation]:
+def _operations(routes: Sequence[Route], homes: Sequence[object]) -> dict[str, Operation]:
     """The operation of every route, by its name in the contract."""
-    homes = (information, predictions)
     return {
         route.operation: next(
             getattr(home, route.operation) for home in homes if hasattr(home, route.operation)
         )
-        for route in ROUTES
+        for route in routes
     }
 
 

@@ -28,7 +28,7 @@ Algorithm = Literal[
     "ES384",
     "ES512",
     "Ed25519",
-]  # fmt: skip - one line a family
+]
 
 
 class SecuritySettings(Group):

@@ -11,7 +11,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from textmill.contracts.routes import ROUTES, Route
+from textmill.contracts.routes import Route
 from textmill.service import openapi
 from textmill.service.service import Service
 from textmill.web import asgi
@@ -64,7 +64,7 @@ def router(service: Service) -> APIRouter:
     """The contract's operations for `include_router`; they show in the host's own documentation."""
     included = APIRouter(lifespan=_lifespan(service))
     door = asgi.Door(service)
-    for route in ROUTES:
+    for route in service.routes:
         included.add_api_route(
             route.path,
             _operation(door, route),

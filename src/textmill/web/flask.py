@@ -89,7 +89,7 @@ def blueprint(service: Service, name: str = "textmill") -> Blueprint:
     """The contract's operations for `register_blueprint`; the service starts when it is registered."""
     included = Blueprint(name, __name__)
     door = wsgi.Door(service)
-    for route in ROUTES:
+    for route in service.routes:
         included.add_url_rule(
             _rule(route.path), route.operation, _operation(door, route), methods=[route.method]
         )
