@@ -13,7 +13,7 @@ import textmill
 from textmill.cli.models import named
 from textmill.runtimes.base import ModelSpec
 from textmill.runtimes.registry import DEFAULT_MODELS, check
-from textmill.service.lifecycle import specs
+from textmill.service.lifecycle import check_keys, specs
 from textmill.settings import Settings
 from textmill.web.servers import bind, check_exposure, run, server_of
 
@@ -71,6 +71,7 @@ def serve(  # noqa: PLR0913 - one parameter for each flag
         flags["models"] = {name: {**path, "trust": trust} for name, path in named(model).items()}
     settings = Settings.load(config, **flags)
     check_exposure(settings)
+    check_keys(settings)
     name = server_of(settings.server)
     served = specs(settings)
     for spec in served.values():

@@ -11,14 +11,18 @@ from textmill.engine.lane import LaneOptions
 from textmill.engine.placement import Placed
 from textmill.engine.policy import Bounds
 from textmill.engine.sharing import load_shared
+from textmill.errors import KeyStoreError
 from textmill.runtimes.base import ModelSpec
 from textmill.runtimes.registry import DEFAULT_MODELS
+from textmill.security.failures import MAKE_ONE
 from textmill.security.guard import Guard
+from textmill.security.keyring import Keyring
+from textmill.security.opening import open_store
 from textmill.security.principals import anonymous
 from textmill.security.verifiers import Verifier
 from textmill.service.access import Access
 from textmill.service.service import Service
-from textmill.settings import EngineSettings, ModelSettings, Settings
+from textmill.settings import EngineSettings, KeySettings, ModelSettings, Settings
 
 logger = logging.getLogger("textmill")
 
@@ -46,7 +50,49 @@ def access(settings: Settings) -> Access | None:
     if settings.security.auth == "none":
         return None
     verifiers: list[Verifier] = []
+    if takes_keys(settings):
+        verifiers.append(keyring(settings.keys))
     return Access(Guard(verifiers, anonymous(settings.security.anonymous_scopes)))
+
+
+def takes_keys(settings: Settings) -> bool:
+    """Whether API keys are taken: where a store is set, or where nothing else would let anybody in."""
+    tokens = settings.tokens
+    others = tokens.secret or tokens.secret_file or tokens.jwks or tokens.discovery
+    return settings.security.auth == "required" and (settings.keys.store is not None or not others)
+
+
+def keyring(settings: KeySettings) -> Keyring:
+    """What verifies API keys. While their store cannot be read, readiness fails and nobody is let in."""
+    return Keyring(
+        open_store(settings),
+        refresh_seconds=settings.refresh_seconds,
+        cached_seconds=settings.cached_seconds,
+    )
+
+
+def check_keys(settings: Settings) -> None:
+    """Tell an operator at once that the key store was never made; the server does not make it.
+
+    Nothing else ends the start: a store that is locked or out of reach may come back, and until then the
+    server answers 503 to keys, and its readiness says why.
+
+    Raises:
+        KeyStoreError: there is no store, or it has no tables.
+        ConfigurationError: it can never be opened with these settings.
+    """
+    if not takes_keys(settings):
+        return
+    store = open_store(settings.keys)
+    try:
+        version = store.version()
+    except KeyStoreError as error:
+        logger.warning("Starting without API keys, which are tried again. %s", error)
+        return
+    finally:
+        store.close()
+    if version is None:
+        raise KeyStoreError(f"There are no API keys in the store ({store.where}); {MAKE_ONE}")
 
 
 def share(settings: Settings) -> dict[str, Placed]:
