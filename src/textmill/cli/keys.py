@@ -37,7 +37,7 @@ Store = Annotated[
     typer.Option(help="URL of the key store \\[default: keys.store, or sqlite:///textmill-keys.sqlite]"),
 ]
 Which = Annotated[
-    str, typer.Argument(metavar="ID", help="The key's id, or its name where one valid key has it.")
+    str, typer.Argument(metavar="ID", help="The key's id (tm_ID_…), or its name where one valid key has it.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the key, and nothing else.")]
@@ -100,7 +100,7 @@ def list_keys(*, config: Config = None, store: Store = None, as_json: Json = Fal
         found.check()
         kept = found.keys()
     if as_json:
-        typer.echo(json.dumps([_fields(key, now) for key in kept], indent=2))
+        typer.echo(json.dumps([_fields(key, now) for key in kept], indent=2, ensure_ascii=False))
         return
     Console(highlight=False).print(_table(kept, now))
 
@@ -171,6 +171,7 @@ def _fields(key: Key, now: datetime) -> dict[str, Any]:
     times = {"created": key.created, "expires": key.expires, "revoked": key.revoked}
     return {
         "id": key.id,
+        "prefix": key.prefix,
         "name": key.name,
         "scopes": sorted(key.scopes),
         "state": key.state(now),
@@ -181,7 +182,8 @@ def _fields(key: Key, now: datetime) -> dict[str, Any]:
 
 def _table(kept: tuple[Key, ...], now: datetime) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for name in ("id", "key", "name", "scopes", "limits", "created", "expires", "state"):
+    table.add_column("key", no_wrap=True)
+    for name in ("name", "scopes", "limits", "created", "expires", "state"):
         table.add_column(name, overflow="fold")
     colours = {"active": "green", "expired": "yellow", "revoked": "red"}
     for key in kept:
@@ -190,7 +192,6 @@ def _table(kept: tuple[Key, ...], now: datetime) -> Table:
             f"{name} {limit}" for name, limit in asdict(key.quota).items() if limit is not None
         )
         table.add_row(
-            key.id,
             key.prefix,
             key.name,
             " ".join(sorted(key.scopes)),

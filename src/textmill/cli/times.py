@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from textmill.errors import ConfigurationError
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-SPAN = re.compile(r"([0-9]{1,6}) ?([smhdw])")
+SPAN = re.compile(r"([0-9]{1,5}) ?([smhdw])")
 
 
 def span(text: str, option: str) -> timedelta:

@@ -57,6 +57,8 @@ SAID = MappingProxyType({
 def explain(error: BaseException) -> str:
     """What is wrong, and what to do."""
     original = getattr(error, "orig", None) or error
+    if isinstance(original, OSError):
+        return _system(original)
     by_code = _sqlite(original) or _postgres(original)
     if by_code is not None:
         return by_code
@@ -67,6 +69,12 @@ def explain(error: BaseException) -> str:
     if isinstance(original, (ValueError, TypeError)):
         return "what it holds cannot be read; put a backup in its place"
     return f"it failed with {type(original).__name__}"
+
+
+def _system(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "its folder does not exist; make it, or check the path"
+    return f"the file cannot be made ({error.strerror}); check the permissions of its folder"
 
 
 def _sqlite(error: BaseException) -> str | None:

@@ -25,6 +25,7 @@ SHOWN = re.compile(r"(?:tm_)?([0-9a-f]{12})(?:_.*)?", re.DOTALL)
 """An id, its prefix in a list, or a whole key: what a person may paste to name a key."""
 NAME = re.compile(r"(?!tm_)[A-Za-z0-9](?:[A-Za-z0-9 ._@+-]{0,62}[A-Za-z0-9])?")
 """What a key may be called; it stands in logs."""
+LONGEST_LIFE = timedelta(days=36_525)
 MOST_CONCURRENT = 1_000_000
 UNLIMITED = Quota()
 
@@ -111,11 +112,13 @@ def issue(
     """
     if NAME.fullmatch(name) is None:
         raise ConfigurationError(
-            "A key's name has 1 to 64 letters, digits, spaces and . _ @ + -, begins and ends with a letter or "
-            "digit, and does not begin with tm_."
+            "A key's name has 1 to 64 letters, digits, spaces and . _ @ + -, begins and ends with a letter "
+            "or digit, and does not begin with tm_."
         )
     if expires is not None and expires <= now:
         raise ConfigurationError("The key would have expired already; take a time that is still to come.")
+    if expires is not None and expires > now + LONGEST_LIFE:
+        raise ConfigurationError("The key would live for over 100 years; a key without an end takes no time.")
     found = checked_scopes(scopes)
     if not found:
         raise ConfigurationError("A key without scopes can do nothing; give it one, as predict:*.")
