@@ -98,7 +98,7 @@ def list_keys(*, config: Config = None, store: Store = None, as_json: Json = Fal
     now = datetime.now(UTC)
     with _opened(config, store) as found:
         found.check()
-        kept = found.keys()
+        kept = found.kept()
     if as_json:
         typer.echo(json.dumps([_fields(key, now) for key in kept], indent=2, ensure_ascii=False))
         return

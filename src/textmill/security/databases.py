@@ -134,7 +134,7 @@ def _postgres(url: sa.URL, password: str | None, wait_seconds: float) -> Databas
     @event.listens_for(engine, "begin")
     def limit(connection: sa.Connection) -> None:
         """SET LOCAL, not an option of the connection: poolers between us and the server refuse those."""
-        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {milliseconds}")
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {2 * milliseconds}")
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = {milliseconds}")
 
     shown = url.set(drivername="postgresql", password=None, query={})

@@ -14,6 +14,7 @@ SQLITE = MappingProxyType({
     "CORRUPT": "the file is damaged; put a backup in its place",
     "NOTADB": "the file is no SQLite database; check the path, or put a backup in its place",
     "FULL": "the disk is full; make room",
+    "CONSTRAINT": "somebody else wrote the same; try again",
     "IOERR": "the disk failed; check it, and the file system",
     "PERM": "this user may not open it; check the permissions",
     "AUTH": "this user may not open it; check the permissions",
@@ -46,6 +47,7 @@ SAID = MappingProxyType({
     "too many clients": POSTGRES["53300"],
     "too many connections": POSTGRES["53300"],
     "timeout": "it cannot be reached in time; check the host, the port and the network",
+    "does not exist": POSTGRES["3D000"],
     "connection": "it cannot be reached; check the host and the port, and that the server runs",
     "could not translate": "its host name is not known; check keys.store",
     "resolve host": "its host name is not known; check keys.store",
@@ -74,7 +76,7 @@ def explain(error: BaseException) -> str:
 def _system(error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
         return "its folder does not exist; make it, or check the path"
-    return f"the file cannot be made ({error.strerror}); check the permissions of its folder"
+    return f"its file cannot be opened ({error.strerror}); check the permissions, and those of its folder"
 
 
 def _sqlite(error: BaseException) -> str | None:

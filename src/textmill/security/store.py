@@ -138,8 +138,9 @@ class KeyStore:
     def version(self) -> str | None:
         """The version of its tables, or None where nobody has made them yet."""
         file = self._database.file
-        if file is not None and not file.exists():
-            return None
+        with self._telling():
+            if file is not None and not file.exists():
+                return None
         with self._transaction() as connection:
             return _version(connection)
 
@@ -165,7 +166,7 @@ class KeyStore:
         with self._writing() as (connection, revision):
             _insert(connection, key, revision)
 
-    def keys(self) -> tuple[Key, ...]:
+    def kept(self) -> tuple[Key, ...]:
         """All keys, the oldest first."""
         return self.read().keys
 

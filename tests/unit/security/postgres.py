@@ -66,7 +66,15 @@ def _server(bin_folder: Path, folder: Path, owner: str | None) -> Iterator[Postg
     data, secret = folder / "data", folder / "password"
     secret.write_text(PASSWORD)
     secret.chmod(0o644)
-    words = [bin_folder / "initdb", "-D", data, "-U", USER, "--auth=scram-sha-256", f"--pwfile={secret}"]
+    words: list[str | Path] = [
+        bin_folder / "initdb",
+        "-D",
+        data,
+        "-U",
+        USER,
+        "--auth=scram-sha-256",
+        f"--pwfile={secret}",
+    ]
     subprocess.run([*words, "--no-sync"], user=owner, cwd=folder, check=True, capture_output=True)
     port = _free_port()
     options = {
