@@ -66,16 +66,9 @@ def _server(bin_folder: Path, folder: Path, owner: str | None) -> Iterator[Postg
     data, secret = folder / "data", folder / "password"
     secret.write_text(PASSWORD)
     secret.chmod(0o644)
-    words: list[str | Path] = [
-        bin_folder / "initdb",
-        "-D",
-        data,
-        "-U",
-        USER,
-        "--auth=scram-sha-256",
-        f"--pwfile={secret}",
-    ]
-    subprocess.run([*words, "--no-sync"], user=owner, cwd=folder, check=True, capture_output=True)
+    words: list[str | Path] = [bin_folder / "initdb", "-D", data, "-U", USER, "--no-sync"]
+    words += ["--auth=scram-sha-256", f"--pwfile={secret}"]
+    subprocess.run(words, user=owner, cwd=folder, check=True, capture_output=True)
     port = _free_port()
     options = {
         "port": port,
@@ -93,7 +86,7 @@ def _server(bin_folder: Path, folder: Path, owner: str | None) -> Iterator[Postg
         stderr=subprocess.DEVNULL,
     )
     try:
-        ready = [bin_folder / "pg_isready", "-h", "127.0.0.1", "-p", str(port), "-t", "1"]
+        ready: list[str | Path] = [bin_folder / "pg_isready", "-h", "127.0.0.1", "-p", str(port), "-t", "1"]
         for _ in range(1000):
             assert process.poll() is None, "PostgreSQL ended at its start"
             if subprocess.run(ready, check=False, capture_output=True).returncode == 0:
