@@ -138,13 +138,20 @@ class Keyring:
             AuthUnavailableError: the store has not been read recently enough to tell.
         """
         digest = digest_of(credential, self._pepper)
-        snapshot = self._snapshot
-        known = snapshot.known.get(digest)
-        if self._clock() > (snapshot.complete_until if known is None else snapshot.known_until):
-            raise AuthUnavailableError(UNAVAILABLE)
-        if known is None or not hmac.compare_digest(known.digest, digest) or known.expires <= self._wall():
+        known = self._valid(self._snapshot, digest)
+        if known is None or not hmac.compare_digest(known.digest, digest):
             raise CredentialsInvalidError(INVALID)
         return known.principal
+
+    def is_active(self, key_id: str) -> Principal | None:
+        """Whose key it is by its id, where it is neither revoked nor expired.
+
+        Raises:
+            AuthUnavailableError: the store has not been read recently enough to tell.
+        """
+        snapshot = self._snapshot
+        known = self._valid(snapshot, snapshot.digests.get(key_id, b""))
+        return None if known is None else known.principal
 
     def start(self) -> None:
         """Begin to read; a second call does nothing."""
@@ -194,6 +201,13 @@ class Keyring:
         if self._failing:
             self._failing = False
             logger.info("API keys can be checked again.")
+
+    def _valid(self, snapshot: Snapshot, digest: bytes) -> Known | None:
+        """A key that is good now, or None where it is sure that there is none."""
+        known = snapshot.known.get(digest)
+        if self._clock() > (snapshot.complete_until if known is None else snapshot.known_until):
+            raise AuthUnavailableError(UNAVAILABLE)
+        return None if known is None or known.expires <= self._wall() else known
 
     def _work(self) -> None:
         self.refresh()

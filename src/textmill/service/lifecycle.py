@@ -56,10 +56,11 @@ def access(settings: Settings) -> Access | None:
 
 
 def takes_keys(settings: Settings) -> bool:
-    """Whether API keys are taken: where a store is set, or where nothing else would let anybody in."""
+    """Whether API keys are taken: where a store is set, or nothing else lets anybody in or gives tokens."""
     tokens = settings.tokens
     others = tokens.secret or tokens.secret_file or tokens.jwks or tokens.discovery
-    return settings.security.auth == "required" and (settings.keys.store is not None or not others)
+    wanted = settings.keys.store is not None or settings.oauth.enabled or not others
+    return settings.security.auth == "required" and wanted
 
 
 def keyring(settings: KeySettings) -> Keyring:

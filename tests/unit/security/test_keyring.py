@@ -367,6 +367,28 @@ def test_nothing_of_a_key_is_shown_by_accident(store: KeyStore, keyring: Keyring
         assert "\\x" not in shown
 
 
+def test_a_holder_is_known_by_the_id_of_a_key_that_is_good(
+    store: KeyStore, keyring: Keyring, wall: Clock, file: Path
+) -> None:
+    """What tokens made from keys are checked by."""
+    good, revoked, ending = kept(store), kept(store, "revoked"), kept(store, "ending", NOW + HOUR)
+    store.revoke("revoked", NOW)
+    with pytest.raises(AuthUnavailableError):
+        keyring.is_active(good.key.id)
+    keyring.refresh()
+
+    assert good.key.principal == keyring.is_active(good.key.id)
+    assert ending.key.principal == keyring.is_active(ending.key.id)
+    wall.now = (NOW + HOUR).timestamp()
+    assert [None, None, None] == [
+        keyring.is_active(key_id) for key_id in (revoked.key.id, ending.key.id, "000000000000")
+    ]
+    file.unlink()
+    keyring.refresh()
+    with pytest.raises(AuthUnavailableError):
+        keyring.is_active(good.key.id)
+
+
 def test_a_flood_of_wrong_keys_leaves_nothing_behind(clock: Clock, wall: Clock) -> None:
     """After 100,000 different ones the keyring holds the very same snapshot of one key."""
     issued = new()
