@@ -247,7 +247,7 @@ class KeyStore:
         if found is not None and found not in migrations.KNOWN:
             _usable(found)
         migrations.upgrade(connection)
-        if connection.execute(sa.select(STORE.c.id)).first() is None:
+        if found is None:
             identity = secrets.token_hex(16)
             mark = mark_of(identity, self.pepper)
             connection.execute(sa.insert(STORE).values(id=1, identity=identity, revision=0, pepper_mark=mark))

@@ -141,6 +141,18 @@ def test_revoking_takes_an_id_a_name_or_the_key_itself() -> None:
     assert {"revoked"} == {key["state"] for key in listed()}
 
 
+def test_a_program_reads_what_was_done() -> None:
+    """`--json` of every command; the old key and the new one are told apart."""
+    old = made("ci")
+    new = json.loads(run("rotate", old["id"], "--json").stdout)
+    gone = json.loads(run("revoke", old["id"], "--json").stdout)
+
+    assert FORM.fullmatch(new["key"])
+    assert "active" == new["state"]
+    assert (old["id"], "revoked") == (gone["id"], gone["state"])
+    assert "key" not in gone
+
+
 def test_revoking_what_is_not_there_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 1, and a message that says what to do."""
     made("ci")

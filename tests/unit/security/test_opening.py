@@ -63,7 +63,7 @@ def test_what_is_not_installed_is_told_with_its_extra(
     tmp_path: Path, library: str, store: str, then: str, extra: str
 ) -> None:
     """The line to copy."""
-    store = store.replace("/FOLDER", str(tmp_path))
+    store = store.replace("FOLDER", str(tmp_path))
     told = without(library, store, then)
     assert told.strip().endswith(f"pip install 'textmill[{extra}]'")
 

@@ -26,6 +26,7 @@ from tests.unit.security import crowd
 from tests.unit.security.postgres import PASSWORD, Postgres
 from tests.unit.security.postgres import running as postgres_running
 from textmill.errors import ConfigurationError, KeyStoreError
+from textmill.security import migrations
 from textmill.security.keys import Issued, Key, issue
 from textmill.security.migrations import VERSION_TABLE
 from textmill.security.principals import Quota
@@ -114,6 +115,17 @@ def test_a_store_of_a_newer_textmill_is_left_alone(store: KeyStore) -> None:
         assert "another version of textmill" in trouble(store, method)
     with pytest.raises(KeyStoreError, match="another version of textmill"):
         store.revoke("ci", NOW)
+
+
+def test_a_store_of_an_older_textmill_waits_for_the_command(
+    store: KeyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server never migrates."""
+    monkeypatch.setattr(migrations, "KNOWN", ("0", "1"))
+    execute(store, "UPDATE textmill_key_version SET version_num = '0'")
+
+    for method in ("check", "kept"):
+        assert "textmill keys create NAME brings them up to date" in trouble(store, method)
 
 
 def test_a_store_knows_its_pepper(store: KeyStore, opened: Opener) -> None:
