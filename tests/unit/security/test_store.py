@@ -34,7 +34,7 @@ from textmill.security.store import TABLES, KeyStore
 
 NOW = datetime(2026, 11, 25, 12, 30, 15, 123456, tzinfo=UTC)
 DAY = timedelta(days=1)
-PROCESSES = 6
+PROCESSES = 4
 CROWD = Path(crowd.__file__)
 Opener = Callable[..., KeyStore]
 
