@@ -169,11 +169,14 @@ class Keyring:
         self._store.close()
 
     def trouble(self) -> str | None:
-        """Why keys cannot be checked at present, without where they are kept."""
-        reason = self._trouble
-        if reason is None and self._clock() > self._snapshot.complete_until:
-            reason = "it has not answered in time"
-        return None if reason is None else f"the key store cannot be read: {reason}"
+        """Why keys cannot be checked at present, without where they are kept.
+
+        None as long as known keys are good: balancers would leave every server at once, and so nobody would be
+        served any more. The log tells when readings begin to fail.
+        """
+        if self._clock() <= self._snapshot.known_until:
+            return None
+        return f"the key store cannot be read: {self._trouble or 'it has not answered in time'}"
 
     def refresh(self) -> None:
         """Read what changed; the thread does so again and again. It never raises."""

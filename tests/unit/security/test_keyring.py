@@ -199,8 +199,10 @@ def test_known_keys_stay_for_as_long_as_the_operator_says(
     assert "ci" == keyring.principal(issued.text).name
     assert refuses(keyring, ending.text)
     assert refuses(keyring, new().text, AuthUnavailableError)
+    assert None is keyring.trouble()
     clock.now += 2
     assert refuses(keyring, issued.text, AuthUnavailableError)
+    assert "no such file" in str(keyring.trouble())
 
 
 def test_a_store_that_comes_back_is_believed_again(store: KeyStore, keyring: Keyring, file: Path) -> None:
