@@ -171,7 +171,7 @@ class Keyring:
     def trouble(self) -> str | None:
         """Why keys cannot be checked at present, without where they are kept.
 
-        None as long as known keys are good: balancers would leave every server at once, and so nobody would be
+        None as long as known keys are good: balancers would leave every server at once, and nobody would be
         served any more. The log tells when readings begin to fail.
         """
         if self._clock() <= self._snapshot.known_until:

@@ -27,7 +27,7 @@ Algorithm = Literal[
     "ES384",
     "ES512",
     "Ed25519",
-]  # fmt: skip - one line a family
+]
 
 
 class SecuritySettings(Group):
@@ -72,7 +72,7 @@ class SecuritySettings(Group):
 class KeySettings(Group):
     """API keys, and where they are kept."""
 
-    store: str | None = None
+    store: Annotated[str | None, Field(repr=False)] = None
     """The SQLAlchemy URL of the key store, as `sqlite:///keys.sqlite` or `postgresql+psycopg://host/name`.
     Without it, `auth = "required"` takes `sqlite:///textmill-keys.sqlite`, unless tokens are configured."""
     password: Secret = None

@@ -359,6 +359,21 @@ def happens(what: Callable[[], bool], seconds: float = 10) -> bool:
     return False
 
 
+def test_a_store_of_either_kind_is_followed(opened: Callable[..., KeyStore]) -> None:
+    """Also on PostgreSQL, where the writers are other connections."""
+    writer, reader = opened(pepper=PEPPER), opened(pepper=PEPPER)
+    writer.prepare()
+    followed = Keyring(reader, wall=NOW.timestamp)
+    first = kept(writer, "first")
+    followed.refresh()
+    second = kept(writer, "second")
+    writer.revoke("first", NOW)
+    followed.refresh()
+
+    assert refuses(followed, first.text)
+    assert "second" == followed.principal(second.text).name
+
+
 def test_nothing_of_a_key_is_shown_by_accident(store: KeyStore, keyring: Keyring) -> None:
     """No repr on the way tells a hash."""
     issued = kept(store)

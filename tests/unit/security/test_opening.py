@@ -47,6 +47,7 @@ def test_password_and_pepper_come_from_the_settings(tmp_path: Path) -> None:
     assert b"salt" == store.pepper
     assert "geheim" == store._database.engine.url.password
     assert "geheim" not in repr(store) + repr(store._database)
+    assert "geheim" not in repr(Settings.load(keys={"store": "postgresql://mill:geheim@host/keys"}))
     with pytest.raises(ConfigurationError, match="not both"):
         open_store(Settings.load(keys=file | value).keys)
 
