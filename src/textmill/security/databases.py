@@ -115,6 +115,8 @@ def _postgres(url: sa.URL, password: str | None, wait_seconds: float) -> Databas
     ours: dict[str, str | int] = {
         "connect_timeout": max(2, int(wait_seconds)),  # libpq takes less for 2
         "tcp_user_timeout": milliseconds,
+        "keepalives_idle": max(1, int(wait_seconds)),
+        "keepalives_interval": 1,
         "application_name": "textmill",
     }
     try:
