@@ -5,7 +5,7 @@ import hmac
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from textmill.errors import ConfigurationError, KeyStoreError
@@ -89,6 +89,7 @@ def test_only_the_exact_form_is_a_key(text: str) -> None:
     assert not is_key(text)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_the_form_holds_for_no_arbitrary_text(text: str) -> None:
     """Whatever it is, telling takes no exception."""
