@@ -264,9 +264,17 @@ class AuthUnavailableError(TextmillError):
 
 
 class KeyStoreError(TextmillError):
-    """The store of API keys cannot be used."""
+    """The store of API keys cannot be used.
+
+    Args:
+        reason: the same without where the store is, for those who need not know; by default the message.
+    """
 
     code = "key-store-failed"
+
+    def __init__(self, message: str, *, reason: str | None = None) -> None:
+        self.reason = reason or message
+        super().__init__(message)
 
 
 class EngineError(TextmillError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import httpx2
@@ -22,9 +23,9 @@ FRAMEWORKS = ("fastapi", "flask")
 
 
 @contextmanager
-def serving(framework: str) -> Iterator[httpx2.Client]:
-    """A client of a started app."""
-    service = create_service(Settings.load(server={"framework": framework}))
+def serving(framework: str, **flags: Any) -> Iterator[httpx2.Client]:
+    """A client of a started app, with these settings."""
+    service = create_service(Settings.load(server={"framework": framework}, **flags))
     if framework == "fastapi":
         with TestClient(fastapi.app(service), base_url="http://textmill") as client:
             yield client

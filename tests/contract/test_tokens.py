@@ -26,10 +26,15 @@ from tests.tokens import AUDIENCE, ISSUER, by_hand, claims, ec, jwks, rsa, signe
 from textmill.contracts.problems import Problem
 from textmill.contracts.routes import FORM, ROUTES, Route
 from textmill.contracts.tokens import TokenFault, TokenReply
+from textmill.engine.engine import Engine
 from textmill.errors import ConfigurationError
 from textmill.runtimes.registry import DEFAULT_MODELS
-from textmill.security.principals import Principal
-from textmill.service.lifecycle import create_service
+from textmill.security.guard import Guard
+from textmill.security.principals import Principal, anonymous
+from textmill.security.trust import token_verifier
+from textmill.service.access import Access
+from textmill.service.authentication import issuer
+from textmill.service.lifecycle import create_service, models, waiting_threads
 from textmill.service.service import Service
 from textmill.settings import Settings
 from textmill.web import fastapi, flask
@@ -62,7 +67,16 @@ def secured(folder: Path, framework: str, **groups: Any) -> Service:
         "tokens": {"jwks": str(folder / "jwks.json"), "issuer": ISSUER, "audience": AUDIENCE},
         "oauth": {"enabled": True, "issuer": PUBLIC_URL, "signing_key_file": str(folder / "signing.json")},
     }
-    return create_service(Settings.load(**(given | groups)), holders=HOLDERS)
+    settings = Settings.load(**(given | groups))
+    gives, outside = issuer(settings, HOLDERS), token_verifier(settings.tokens)
+    verifiers = [verifier for verifier in (HOLDERS, gives, outside) if verifier is not None]
+    return Service(
+        settings,
+        Engine(models(settings)),
+        access=Access(Guard(verifiers, anonymous(settings.security.anonymous_scopes))),
+        issuer=gives,
+        in_flight=waiting_threads(settings),
+    )
 
 
 @contextmanager
@@ -441,11 +455,10 @@ def test_readiness_tells_when_tokens_cannot_be_checked(tmp_path: Path) -> None:
     assert (503, "The token issuer's keys cannot be read.") == (answer.status_code, answer.json()["reason"])
 
 
-@pytest.mark.parametrize("auth", ["none", "required"])
-def test_tokens_for_keys_need_keys(tmp_path: Path, auth: str) -> None:
+def test_tokens_for_keys_need_keys(tmp_path: Path) -> None:
     """Enabled without them, it is a mistake in the settings."""
     oauth = {"enabled": True, "signing_key_file": str(tmp_path / "key.json")}
-    chosen = Settings.load(oauth=oauth, security={"auth": auth})
+    chosen = Settings.load(oauth=oauth, security={"auth": "none"})
     with pytest.raises(ConfigurationError, match="gives tokens for API keys"):
-        create_service(chosen, holders=HOLDERS if auth == "none" else None)
+        create_service(chosen)
     assert [] == list(tmp_path.iterdir())

@@ -132,11 +132,10 @@ def running(
     framework: str,
     *flags: str,
     settings: Mapping[str, str] | None = None,
-    program: tuple[str, ...] = ("-m", "textmill"),
 ) -> Iterator[Server]:
     """A started server, not yet ready; its whole process group is killed in the end."""
     log = folder / "stderr.txt"
-    words = [sys.executable, *program, "serve", "--framework", framework, "--port", "0", *flags]
+    words = [sys.executable, "-m", "textmill", "serve", "--framework", framework, "--port", "0", *flags]
     with log.open("wb") as stderr:
         process = subprocess.Popen(
             words,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
 import sys
-import textwrap
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 from authlib.integrations.base_client.errors import OAuthError
@@ -20,39 +19,35 @@ from joserfc.jwk import KeySet
 from tests.live.conftest import FRAMEWORKS
 from tests.live.running import HOST, ONLY_SENTIMENT, Server, running
 
-PROGRAM = textwrap.dedent("""
-    from functools import partial
-    from tests.fakes import FakeHolders
-    from textmill.cli import main
-    from textmill.security.principals import Principal
-    from textmill.service import lifecycle
-
-    alice = Principal("a1", "alice", "key", frozenset({"predict:*", "models:read"}))
-    lifecycle.create_service = partial(lifecycle.create_service, holders=FakeHolders(alice))
-    main()
-""")
-"""`textmill`, with one key that is known from the start."""
-KEY = ("a1", "tm_a1_secret")
 TEXT = {"text": "I love it."}
 
 
 @pytest.fixture(scope="module")
-def issuers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
+def store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Where the servers' keys are."""
+    return f"sqlite:///{tmp_path_factory.mktemp('store')}/keys.sqlite"
+
+
+@pytest.fixture(scope="module")
+def key(store: str) -> tuple[str, str]:
+    """A key's id and the whole key, as its holder was given it."""
+    create = ["-m", "textmill", "keys", "create", "alice", "--quiet", "--store", store]
+    scopes = ["--scope", "predict:*", "--scope", "models:read"]
+    text = subprocess.check_output([sys.executable, *create, *scopes], text=True).strip()
+    return text.split("_")[1], text
+
+
+@pytest.fixture(scope="module")
+def issuers(
+    tmp_path_factory: pytest.TempPathFactory, store: str, key: tuple[str, str]
+) -> Iterator[dict[str, Server]]:
     """A server for each framework, with two workers that make the signing key at once."""
+    assert key
+    settings = {"TEXTMILL_OAUTH__ENABLED": "true", "TEXTMILL_KEYS__STORE": store}
+    flags = ("--auth", "required", "--workers", "2", *ONLY_SENTIMENT)
     with ExitStack() as stack:
         found = {
-            name: stack.enter_context(
-                running(
-                    tmp_path_factory.mktemp(name),
-                    name,
-                    *("--auth", "required", "--workers", "2", *ONLY_SENTIMENT),
-                    settings={
-                        "TEXTMILL_OAUTH__ENABLED": "true",
-                        "PYTHONPATH": ":".join([str(Path.cwd()), *sys.path[1:]]),
-                    },
-                    program=("-c", PROGRAM),
-                )
-            )
+            name: stack.enter_context(running(tmp_path_factory.mktemp(name), name, *flags, settings=settings))
             for name in FRAMEWORKS
         }
         for server in found.values():
@@ -73,9 +68,9 @@ def url(server: Server, path: str) -> str:
 
 
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
-def test_a_client_library_gets_a_token_and_uses_it(issuer: Server, method: str) -> None:
+def test_a_client_library_gets_a_token_and_uses_it(issuer: Server, key: tuple[str, str], method: str) -> None:
     """Both ways to show the key; the token opens what it may, and nothing else."""
-    with OAuth2Session(*KEY, scope="predict:sentiment", token_endpoint_auth_method=method) as session:
+    with OAuth2Session(*key, scope="predict:sentiment", token_endpoint_auth_method=method) as session:
         token = session.fetch_token(url(issuer, "/oauth/token"), grant_type="client_credentials")
         assert ("Bearer", 600, "predict:sentiment") == (
             token["token_type"],
@@ -86,11 +81,11 @@ def test_a_client_library_gets_a_token_and_uses_it(issuer: Server, method: str) 
         assert 403 == session.get(url(issuer, "/v1/models")).status_code
 
 
-def test_every_worker_takes_every_workers_tokens(issuer: Server) -> None:
+def test_every_worker_takes_every_workers_tokens(issuer: Server, key: tuple[str, str]) -> None:
     """They share one signing key, whoever made it; each new connection may reach another worker."""
 
     def use(_: int) -> int:
-        with OAuth2Session(*KEY) as session:
+        with OAuth2Session(*key) as session:
             token = session.fetch_token(url(issuer, "/oauth/token"), grant_type="client_credentials")
         headers = {"Authorization": f"Bearer {token['access_token']}"}
         return issuer.ask("GET", "/v1/models", headers=headers)[0]
@@ -99,13 +94,13 @@ def test_every_worker_takes_every_workers_tokens(issuer: Server) -> None:
         assert {200} == set(pool.map(use, range(24)))
 
 
-def test_others_can_check_a_token_with_the_published_key(issuer: Server) -> None:
+def test_others_can_check_a_token_with_the_published_key(issuer: Server, key: tuple[str, str]) -> None:
     """As a gateway would."""
-    with OAuth2Session(*KEY) as session:
+    with OAuth2Session(*key) as session:
         token = session.fetch_token(url(issuer, "/oauth/token"), grant_type="client_credentials")
     status, keys = issuer.get("/.well-known/jwks.json")
     checked = jwt.decode(token["access_token"], KeySet.import_key_set(keys), algorithms=["ES256"])
-    assert (200, "a1") == (status, checked.claims["sub"])
+    assert (200, key[0]) == (status, checked.claims["sub"])
 
 
 def test_a_client_library_understands_a_refusal(issuer: Server) -> None:
@@ -115,9 +110,9 @@ def test_a_client_library_understands_a_refusal(issuer: Server) -> None:
     assert "invalid_client" == caught.value.error
 
 
-def test_keys_and_tokens_are_in_no_log(issuer: Server) -> None:
+def test_keys_and_tokens_are_in_no_log(issuer: Server, key: tuple[str, str]) -> None:
     """Good ones and bad ones, in headers and in forms."""
-    with OAuth2Session(*KEY) as session:
+    with OAuth2Session(*key) as session:
         token = session.fetch_token(url(issuer, "/oauth/token"), grant_type="client_credentials")[
             "access_token"
         ]
@@ -125,11 +120,11 @@ def test_keys_and_tokens_are_in_no_log(issuer: Server) -> None:
     form = {"Content-Type": "application/x-www-form-urlencoded", "Authorization": f"Basic {credential}"}
     assert 401 == issuer.ask("POST", "/oauth/token", b"grant_type=client_credentials", form)[0]
     assert 401 == issuer.ask("GET", "/v1/models", headers={"Authorization": f"Bearer {token}x"})[0]
-    for canary in ("tm_a1", "Kanarienvogel", credential, token, *token.split(".")):
+    for canary in (key[1], "tm_a1", "Kanarienvogel", credential, token, *token.split(".")):
         assert canary not in issuer.output
 
 
-def test_swagger_ui_asks_as_we_answer(issuer: Server) -> None:
+def test_swagger_ui_asks_as_we_answer(issuer: Server, key: tuple[str, str]) -> None:
     """What its Authorize button sends, an empty scope included, gets a token."""
     page = issuer.ask("GET", "/docs/swagger-ui-bundle.js")[2].decode()
     assert 'Authorization:"Basic "+' in page
@@ -138,7 +133,7 @@ def test_swagger_ui_asks_as_we_answer(issuer: Server) -> None:
         "Accept": "application/json, text/plain, */*",
         "Content-Type": "application/x-www-form-urlencoded",
         "X-Requested-With": "XMLHttpRequest",
-        "Authorization": "Basic " + base64.b64encode(":".join(KEY).encode()).decode(),
+        "Authorization": "Basic " + base64.b64encode(":".join(key).encode()).decode(),
     }
     status, _, body = issuer.ask("POST", "/oauth/token", b"grant_type=client_credentials&scope=", headers)
     assert (200, "models:read predict:*") == (status, json.loads(body)["scope"])

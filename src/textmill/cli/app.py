@@ -12,6 +12,7 @@ import textmill
 from textmill.cli.doctor import doctor
 from textmill.cli.evaluate import evaluate
 from textmill.cli.inspect import inspect
+from textmill.cli.keys import keys
 from textmill.cli.predict import predict
 from textmill.cli.serve import serve
 from textmill.cli.train import train
@@ -45,6 +46,7 @@ def _root(
 
 for command in (serve, predict, train, evaluate, verify, inspect, doctor):
     app.command()(command)
+app.add_typer(keys, name="keys")
 
 
 def run() -> None:

@@ -13,6 +13,7 @@ import textmill
 from textmill.cli.models import named, verified_with
 from textmill.runtimes.base import ModelSpec
 from textmill.runtimes.registry import DEFAULT_MODELS, check
+from textmill.service.authentication import check_keys
 from textmill.service.lifecycle import specs
 from textmill.settings import Settings
 from textmill.web.servers import bind, check_exposure, run, server_of
@@ -78,6 +79,7 @@ def serve(  # noqa: PLR0913 - one parameter for each flag
     check_exposure(settings)
     if verify_with:
         settings = verified_with(settings, verify_with)
+    check_keys(settings)
     name = server_of(settings.server)
     served = specs(settings)
     for spec in served.values():

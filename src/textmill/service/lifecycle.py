@@ -11,17 +11,9 @@ from textmill.engine.lane import LaneOptions
 from textmill.engine.placement import Placed
 from textmill.engine.policy import Bounds
 from textmill.engine.sharing import load_shared
-from textmill.errors import ConfigurationError
 from textmill.runtimes.base import ModelSpec
 from textmill.runtimes.registry import DEFAULT_MODELS
-from textmill.security.guard import Guard
-from textmill.security.issuer import Issuer, KeyHolders
-from textmill.security.principals import anonymous
-from textmill.security.signatures import check_installed
-from textmill.security.signing_file import signing_key
-from textmill.security.trust import token_verifier
-from textmill.security.verifiers import Verifier
-from textmill.service.access import Access
+from textmill.service.authentication import authentication
 from textmill.service.service import Service
 from textmill.settings import EngineSettings, ModelSettings, Settings
 
@@ -31,55 +23,20 @@ RESERVED_THREADS = 16
 """Flask's threads that never wait for a model: they answer health checks, and say 503 under overload."""
 
 
-def create_service(
-    settings: Settings | None = None,
-    shared: Mapping[str, Placed] | None = None,
-    *,
-    holders: KeyHolders | None = None,
-) -> Service:
+def create_service(settings: Settings | None = None, shared: Mapping[str, Placed] | None = None) -> Service:
     """A service that is not started yet.
 
     Args:
         settings: by default `Settings.load()`.
         shared: models that were loaded with `share` before this process was forked.
-        holders: knows the holders of API keys, who get tokens with `oauth.enabled`.
 
     Raises:
         ConfigurationError: the settings cannot be used.
     """
     settings = settings or Settings.load()
     engine = Engine(models(settings), listener=announce, shared=shared)
-    gives = issuer(settings, holders)
-    return Service(
-        settings,
-        engine,
-        access=access(settings, gives),
-        issuer=gives,
-        in_flight=waiting_threads(settings),
-    )
-
-
-def access(settings: Settings, issuer: Issuer | None = None) -> Access | None:
-    """Who may do what; None lets everybody do everything."""
-    if settings.security.auth == "none":
-        return None
-    own: list[Verifier] = [issuer] if issuer else []
-    outside = token_verifier(settings.tokens)
-    verifiers: list[Verifier] = [*own, *([outside] if outside else [])]
-    return Access(Guard(verifiers, anonymous(settings.security.anonymous_scopes)))
-
-
-def issuer(settings: Settings, holders: KeyHolders | None) -> Issuer | None:
-    """Who gives tokens to holders of keys; None gives none."""
-    if not settings.oauth.enabled:
-        return None
-    if settings.security.auth == "none" or holders is None:
-        raise ConfigurationError(
-            "oauth.enabled gives tokens for API keys, and none are asked for here. Set security.auth to "
-            "'required' and keys.store, or leave oauth.enabled out."
-        )
-    check_installed("Giving tokens")
-    return Issuer(settings.oauth, signing_key(settings.oauth.signing_key_file), holders)
+    access, issuer = authentication(settings)
+    return Service(settings, engine, access=access, issuer=issuer, in_flight=waiting_threads(settings))
 
 
 def share(settings: Settings) -> dict[str, Placed]:

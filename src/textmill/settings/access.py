@@ -10,9 +10,8 @@ from pydantic import Field, field_validator
 from textmill.settings.groups import Group
 from textmill.settings.secrets import Secret
 
-Window = Annotated[
-    str | None, Field(pattern=r"^[1-9][0-9]{0,11} ?/ ?([1-9][0-9]{0,5} )?(second|minute|hour|day)s?$")
-]
+WINDOW = r"^[1-9][0-9]{0,11} ?/ ?([1-9][0-9]{0,5} )?(second|minute|hour|day)s?$"
+Window = Annotated[str | None, Field(pattern=WINDOW)]
 """So many in such a time, as `100/minute` or `5000000/2 hours`."""
 Algorithm = Literal[
     "HS256",
@@ -73,7 +72,7 @@ class SecuritySettings(Group):
 class KeySettings(Group):
     """API keys, and where they are kept."""
 
-    store: str | None = None
+    store: Annotated[str | None, Field(repr=False)] = None
     """The SQLAlchemy URL of the key store, as `sqlite:///keys.sqlite` or `postgresql+psycopg://host/name`.
     Without it, `auth = "required"` takes `sqlite:///textmill-keys.sqlite`, unless tokens are configured."""
     password: Secret = None

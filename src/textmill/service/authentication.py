@@ -1,0 +1,90 @@
+"""From the settings: who checks credentials, and who gives some."""
+
+from __future__ import annotations
+
+import logging
+
+from textmill.errors import ConfigurationError, KeyStoreError
+from textmill.security.failures import MAKE_ONE
+from textmill.security.guard import Guard
+from textmill.security.issuer import Issuer, KeyHolders
+from textmill.security.keyring import Keyring
+from textmill.security.opening import open_store
+from textmill.security.principals import anonymous
+from textmill.security.signatures import check_installed
+from textmill.security.signing_file import signing_key
+from textmill.security.trust import token_verifier
+from textmill.security.verifiers import Verifier
+from textmill.service.access import Access
+from textmill.settings import KeySettings, Settings
+
+logger = logging.getLogger("textmill")
+
+
+def authentication(settings: Settings) -> tuple[Access | None, Issuer | None]:
+    """Who decides who may do what (None lets everybody do everything), and who gives tokens, if anybody.
+
+    Raises:
+        ConfigurationError: the settings of keys or tokens cannot be used.
+    """
+    ring = keyring(settings.keys) if takes_keys(settings) else None
+    gives = issuer(settings, ring)
+    if settings.security.auth == "none":
+        return None, None
+    found: list[Verifier | None] = [ring, gives, token_verifier(settings.tokens)]
+    verifiers = [verifier for verifier in found if verifier is not None]
+    return Access(Guard(verifiers, anonymous(settings.security.anonymous_scopes))), gives
+
+
+def issuer(settings: Settings, holders: KeyHolders | None) -> Issuer | None:
+    """Who gives tokens to holders of keys; None gives none."""
+    if not settings.oauth.enabled:
+        return None
+    if holders is None:
+        raise ConfigurationError(
+            "oauth.enabled gives tokens for API keys, and none are asked for here. Set security.auth to "
+            "'required', or leave oauth.enabled out."
+        )
+    check_installed("Giving tokens")
+    return Issuer(settings.oauth, signing_key(settings.oauth.signing_key_file), holders)
+
+
+def takes_keys(settings: Settings) -> bool:
+    """Whether API keys are taken: where a store is set, or nothing else lets anybody in or gives tokens."""
+    tokens = settings.tokens
+    others = tokens.secret or tokens.secret_file or tokens.jwks or tokens.discovery
+    wanted = settings.keys.store is not None or settings.oauth.enabled or not others
+    return settings.security.auth == "required" and wanted
+
+
+def keyring(settings: KeySettings) -> Keyring:
+    """What verifies API keys. While their store cannot be read, readiness fails and nobody is let in."""
+    return Keyring(
+        open_store(settings),
+        refresh_seconds=settings.refresh_seconds,
+        cached_seconds=settings.cached_seconds,
+    )
+
+
+def check_keys(settings: Settings) -> None:
+    """Tell an operator at once that the key store was never made; the server does not make it.
+
+    Nothing else ends the start: a store that is locked or out of reach may come back, and until then the
+    server answers 503 to keys, and its readiness says why.
+
+    Raises:
+        KeyStoreError: there is no store, or it has no tables.
+        ConfigurationError: it can never be opened with these settings.
+    """
+    if not takes_keys(settings):
+        return
+    store = open_store(settings.keys)
+    try:
+        version = store.version()
+    except KeyStoreError as error:
+        logger.warning("Starting without API keys, which are tried again. %s", error)
+        return
+    finally:
+        store.close()
+    if version is None:
+        raise KeyStoreError(f"There are no API keys in the store ({store.where}); {MAKE_ONE}")
