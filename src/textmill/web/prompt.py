@@ -53,6 +53,14 @@ class PromptWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             return
         self._row.append((conn, request))
 
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """Leave at once; called wherever a signal finds the polling thread.
+
+        gunicorn's own shuts the pool down first, and waits forever for a lock of the pool's where the signal
+        comes while the pool is given work. The pool ends with the process.
+        """
+        super(ThreadWorker, self).handle_quit(sig, frame)
+
     def _begin(self, conn: Any, request: Request) -> Answer | None:
         """The answer; None where a thread sends it, or nobody gets one."""
         try:
