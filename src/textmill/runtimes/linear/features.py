@@ -172,15 +172,11 @@ def _count_terms(reading: Analyzer, get: Get) -> Callable[[str], Counts]:
     terms = reading.terms
 
     def count(text: str) -> Counts:
-        return _counted([column for column in map(get, terms(text)) if column is not None])
+        counts: Counter[Any] = Counter(map(get, terms(text)))
+        counts.pop(None, None)  # what is not in the vocabulary
+        return counts
 
     return count
-
-
-def _counted(columns: list[int]) -> Counts:
-    """Most texts have each of their terms once; a Counter costs more than all of them then."""
-    counts = dict.fromkeys(columns, 1)
-    return counts if len(counts) == len(columns) else Counter(columns)
 
 
 def _count_words(reading: Analyzer, get: Get) -> Callable[[str], Counts]:
