@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -26,9 +27,15 @@ CHUNKED = head("POST", "/predict", JSON, "Transfer-Encoding: chunked") + chunked
 QUERY = head("GET", "/health/live?x=1")
 LONG = json.dumps({"texts": [f"{TEXT} " * 40] * 8}).encode()
 SLOW = head("POST", "/v1/models/entities/predict", JSON, f"Content-Length: {len(LONG)}") + LONG
-"""A call that takes a second or so."""
+"""A call that takes long, and is still plain."""
 ANSWERS = {READY: b'"ready"', PREDICT: b"positive", ENTITIES: b"Berlin", CHUNKED: b"positive", QUERY: b"pass"}
 KEEPALIVE = 2
+DRAIN = {
+    "TEXTMILL_SERVER__DRAIN_GRACE_SECONDS": "0",
+    "TEXTMILL_SERVER__DRAIN_SECONDS": "20",
+    "TEXTMILL_ENGINE__BATCH_ITEMS": "8",
+}
+"""No grace, and one slow call after the other."""
 
 
 class Answers:
@@ -96,7 +103,6 @@ def test_requests_behind_one_that_waits_are_answered_in_their_order(
     """They arrive while a model computes."""
     connection, answers = kept
     connection.sendall(SLOW)
-    assert ([], [], []) == select.select([connection], [], [], 0.1)
     connection.sendall(PREDICT)
     connection.sendall(READY)
     connection.sendall(ENTITIES[:30])
@@ -158,25 +164,26 @@ def test_a_caller_that_leaves_while_it_waits_is_nobody_elses_trouble(server: Ser
 
 
 @pytest.mark.timeout(60)
-def test_sigterm_waits_for_a_kept_connections_answer(framework: str, tmp_path: Path) -> None:
-    """The answer is whole, says that the connection ends, and then the server does."""
-    settings = {"TEXTMILL_SERVER__DRAIN_GRACE_SECONDS": "0.2", "TEXTMILL_SERVER__DRAIN_SECONDS": "20"}
-    with running(tmp_path, framework, settings=settings) as server:
+def test_sigterm_waits_for_kept_connections_answers(framework: str, tmp_path: Path) -> None:
+    """Each is whole, the last one says that its connection ends, and then the server does."""
+    with running(tmp_path, framework, settings=DRAIN) as server, ExitStack() as stack:
         server.wait_until_ready()
         family = server.family()
-        with dialled(server) as connection, dialled(server) as idle:
-            answers = Answers(connection)
-            for each, found in ((connection, answers), (idle, Answers(idle))):
-                each.sendall(READY)
-                found.next()
+        connections = [stack.enter_context(dialled(server)) for _ in range(13)]
+        answers = [Answers(connection) for connection in connections]
+        for connection, found in zip(connections, answers, strict=True):
+            connection.sendall(READY)
+            assert 200 == found.next()[0]
+        idle, *waiting = connections
+        for connection in waiting:
             connection.sendall(SLOW)
-            assert ([], [], []) == select.select([connection], [], [], 0.1)
-            os.kill(server.process.pid, signal.SIGTERM)
-            status, headers, body = answers.next()
-            assert (200, 8) == (status, body.count(b'"result"'))
-            assert "close" == headers["connection"]
-            assert b"" == read_to_end(connection)
-            assert b"" == read_to_end(idle)
+        assert 200 == answers[1].next()[0]
+        assert ([], [], []) == select.select(connections[-1:], [], [], 0)
+        os.kill(server.process.pid, signal.SIGTERM)
+        late = [each.next() for each in answers[2:]]
+        assert [(200, 8)] * 11 == [(status, body.count(b'"result"')) for status, _, body in late]
+        assert "close" == late[-1][1]["connection"]
+        assert [b""] * 2 == [read_to_end(connection) for connection in (idle, connections[-1])]
         server.wait_until_gone(20)
         assert eventually(lambda: gone(family), 5)
         assert "Traceback" not in server.output, server.output
