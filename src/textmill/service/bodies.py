@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from textmill.contracts.base import Schema
+from textmill.contracts.routes import JSON
 from textmill.errors import (
     BodyTimeoutError,
     BodyTooLargeError,
@@ -76,7 +77,8 @@ def validate(value: Any, schema: type[S]) -> S:
 
 
 def _check_headers(headers: Mapping[str, str]) -> None:
-    if not JSON_TYPE.fullmatch(headers.get("content-type", "")):
+    kind = headers.get("content-type", "")
+    if kind != JSON and not JSON_TYPE.fullmatch(kind):
         raise UnsupportedMediaTypeError("Send the body as UTF-8 JSON, with 'Content-Type: application/json'.")
     if headers.get("content-encoding", "identity").lower() != "identity":
         raise UnsupportedMediaTypeError("Send the body uncompressed, without 'Content-Encoding'.")

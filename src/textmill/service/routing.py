@@ -24,6 +24,7 @@ class Router:
     """
 
     def __init__(self, routes: Sequence[Route]) -> None:
+        self._exact = {(each.method, each.path): Match(each, "") for each in routes if "{" not in each.path}
         self._plain: dict[str, dict[str, Route]] = {}
         self._open: dict[tuple[str, str], dict[str, Route]] = {}
         for route in routes:
@@ -38,6 +39,9 @@ class Router:
         Raises:
             RouteNotFoundError, MethodNotAllowedError: it has none.
         """
+        exact = self._exact.get((method, path))
+        if exact is not None:
+            return exact
         methods, parameter = self._methods(path)
         route = methods.get("GET" if method == "HEAD" else method)
         if route is None:

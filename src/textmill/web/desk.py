@@ -7,12 +7,34 @@ So the work between reading sockets and writing to them is done in one row.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+class Row(Generic[T]):
+    """Things that wait for the end of one event loop's tick.
+
+    Args:
+        deal: is given all of a tick's; it must not raise.
+    """
+
+    def __init__(self, deal: Callable[[Sequence[T]], None]) -> None:
+        self._deal = deal
+        self._waiting: list[T] = []
+
+    def add(self, thing: T) -> None:
+        """Let it wait too."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._end)
+        self._waiting.append(thing)
+
+    def _end(self) -> None:
+        things, self._waiting = self._waiting, []
+        self._deal(things)
 
 
 class Desk(Generic[T, R]):
@@ -24,26 +46,22 @@ class Desk(Generic[T, R]):
 
     def __init__(self, work: Callable[[T], R]) -> None:
         self._work = work
-        self._waiting: WeakKeyDictionary[asyncio.AbstractEventLoop, list[tuple[T, asyncio.Future[R]]]] = (
+        self._rows: WeakKeyDictionary[asyncio.AbstractEventLoop, Row[tuple[T, asyncio.Future[R]]]] = (
             WeakKeyDictionary()
         )
 
     def enter(self, thing: T) -> asyncio.Future[R]:
         """What to await for the result."""
         loop = asyncio.get_running_loop()
-        waiting = self._waiting.get(loop)
-        if waiting is None:
-            waiting = self._waiting[loop] = []
-        if not waiting:
-            loop.call_soon(self._deal, waiting)
+        row = self._rows.get(loop)
+        if row is None:
+            row = self._rows[loop] = Row(self._deal)
         future: asyncio.Future[R] = loop.create_future()
-        waiting.append((thing, future))
+        row.add((thing, future))
         return future
 
-    def _deal(self, waiting: list[tuple[T, asyncio.Future[R]]]) -> None:
-        batch = waiting[:]
-        waiting.clear()
-        for thing, future in batch:
+    def _deal(self, waiting: Sequence[tuple[T, asyncio.Future[R]]]) -> None:
+        for thing, future in waiting:
             if future.cancelled():
                 continue
             try:

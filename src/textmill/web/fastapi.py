@@ -26,6 +26,9 @@ class ContractApp(FastAPI):
 
     As long as nobody adds a route or a middleware, nothing of FastAPI's own stack has work to do on a
     request, so it is left out.
+
+    Attributes:
+        service: answers everything that no route of others takes.
     """
 
     def __init__(self, service: Service) -> None:
@@ -37,19 +40,23 @@ class ContractApp(FastAPI):
             lifespan=_lifespan(service),
             telemetry=SILENT,
         )
+        self.service = service
         self.router.default = asgi.Door(service)
 
     def build_middleware_stack(self) -> ASGIApp:
         """The stack for requests; called once, at the first."""
         whole = super().build_middleware_stack()
-        if self.user_middleware or self.routes:
-            return whole
-        answer = self.router.default
+        door = self.router.default
 
         async def shortest(scope: Scope, receive: Receive, send: Send) -> None:
-            await (answer if scope["type"] == "http" else whole)(scope, receive, send)
+            alone = scope["type"] == "http" and not self.is_extended()
+            await (door if alone else whole)(scope, receive, send)
 
         return shortest
+
+    def is_extended(self) -> bool:
+        """Whether there is anything on it but the contract."""
+        return bool(self.user_middleware or self.router.routes)
 
 
 def app(service: Service) -> FastAPI:

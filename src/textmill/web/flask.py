@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import atexit
-import threading
 from collections.abc import Callable, Iterable
-from functools import partial
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from flask import Blueprint, Flask, Response, request
@@ -13,24 +11,11 @@ from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import HTTPException
 
 from textmill.contracts.routes import ROUTES, Route
-from textmill.service.messages import Exchange
 from textmill.service.service import Service
 from textmill.web import wsgi
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 PATHS = frozenset(route.path for route in ROUTES)
-
-
-class Later(BaseException):
-    """The answer has to wait for a model.
-
-    Attributes:
-        answer: waits, starts the response, and gives its body.
-    """
-
-    def __init__(self, answer: Callable[[], Iterable[bytes]]) -> None:
-        super().__init__()
-        self.answer = answer
 
 
 class ContractApp(Flask):
@@ -40,12 +25,12 @@ class ContractApp(Flask):
     request, so it is left out.
 
     Attributes:
-        impatient_thread: the id of a thread that must not wait for a model; there, `Later` is raised.
+        service: answers everything.
     """
 
     def __init__(self, service: Service) -> None:
         super().__init__("textmill", static_folder=None)
-        self.impatient_thread: int | None = None
+        self.service = service
         self.url_map.merge_slashes = False
         self._door = wsgi.Door(service)
         everything = _everything(self._door)
@@ -57,24 +42,17 @@ class ContractApp(Flask):
         """Answer one request."""
         if self.is_extended():
             return super().wsgi_app(environ, start_response)
-        exchange = self._door.begin(environ)
-        answer = partial(self._answer, exchange, environ, start_response)
-        if exchange.future is not None and threading.get_ident() == self.impatient_thread:
-            raise Later(answer)
-        return answer()
-
-    def _answer(
-        self, exchange: Exchange, environ: WSGIEnvironment, start_response: StartResponse
-    ) -> Iterable[bytes]:
-        reply = self._door.finish(exchange, environ)
+        reply = self._door.finish(self._door.begin(environ), environ)
         length = ("content-length", str(len(reply.body)))
         start_response(wsgi.STATUSES[reply.status], [*reply.headers, length])
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else reply.body]
 
     def is_extended(self) -> bool:
-        """Whether there is anything on it but the contract."""
+        """Whether there is anything on it, or around it, but the contract."""
         hooks = self.before_request_funcs or self.after_request_funcs or self.teardown_request_funcs
-        return bool(hooks or self.teardown_appcontext_funcs or len(self.view_functions) > len(PATHS))
+        if hooks or self.teardown_appcontext_funcs or "wsgi_app" in vars(self):
+            return True
+        return len(self.view_functions) > len(PATHS)
 
 
 def app(service: Service) -> Flask:

@@ -1,7 +1,7 @@
-"""A gunicorn worker that answers at once what needs no waiting.
+"""A gunicorn worker that answers plain requests itself.
 
 gunicorn hands every request to a thread and every connection back, which costs far more than a cheap answer.
-Here the polling thread answers a plain request itself, unless the answer has to wait for a model: then a
+Here the polling thread answers plain requests itself, unless an answer has to wait for a model: then a
 thread waits and sends it. What is not plain goes gunicorn's own way.
 """
 
@@ -9,40 +9,36 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import threading
-from collections.abc import Iterable
-from typing import Any
+from collections import deque
+from typing import Any, TypeAlias
 
 from gunicorn.workers.gthread import ThreadWorker
 
-from textmill.service.messages import Headers
-from textmill.web import express
-from textmill.web.flask import Later
+from textmill.service.messages import Exchange, Request
+from textmill.web import express, wsgi
 
-
-class Answer:
-    """What a WSGI app answers: it is given to the app as `start_response`."""
-
-    def __init__(self) -> None:
-        self.status = ""
-        self.headers: Headers = ()
-
-    def __call__(self, status: str, headers: list[tuple[str, str]], _error: object = None) -> None:
-        """See PEP 3333."""
-        self.status, self.headers = status, tuple(headers)
-
-    def bytes(self, parts: Iterable[bytes], *, close: bool) -> bytes:
-        """As it is sent."""
-        return express.write(self.status, self.headers, b"".join(parts), close=close)
+Answer: TypeAlias = tuple[bytes, bool]
+"""What is sent, and whether the connection is kept then."""
 
 
 class PromptWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's threads, without a thread for what needs none."""
 
-    def run(self) -> None:
-        """Poll until the worker's end."""
-        self.wsgi.impatient_thread = threading.get_ident()
-        super().run()
+    keepalived_conns: deque[Any]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._row: list[tuple[Any, Request]] = []
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Read what has arrived, compute all answers in a row, then send them."""
+        super().wait_for_and_dispatch_events(timeout)
+        row, self._row = self._row, []
+        answers = [(conn, self._begin(conn, request)) for conn, request in row]
+        kept = {conn for conn, answer in answers if answer is not None and self._is_sent(conn, answer)}
+        if kept:  # gunicorn's list of them is in the order in which they expire
+            others = [conn for conn in self.keepalived_conns if conn not in kept]
+            self.keepalived_conns = deque([*others, *kept])
 
     def on_client_socket_readable(self, conn: Any, client: socket.socket) -> None:
         """A kept connection has something to read; called in the polling thread."""
@@ -50,34 +46,47 @@ class PromptWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             super().on_client_socket_readable(conn, client)
             return
         data = _arrived(client)
-        environ = express.read(data) if data else None
-        if environ is None:
+        request = express.read(data, conn.client[0] if conn.client else "")
+        if request is None:
             conn.parser.unreader.unread(data)
             super().on_client_socket_readable(conn, client)
             return
-        self._answer(conn, environ | {"REMOTE_ADDR": conn.client[0] if conn.client else ""})
+        self._row.append((conn, request))
 
-    def _answer(self, conn: Any, environ: dict[str, Any]) -> None:
-        answer = Answer()
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """Leave at once; called wherever a signal finds the polling thread.
+
+        gunicorn's own shuts the pool down first, and waits forever for a lock of the pool's where the signal
+        comes while the pool is given work. The pool ends with the process.
+        """
+        super(ThreadWorker, self).handle_quit(sig, frame)
+
+    def _begin(self, conn: Any, request: Request) -> Answer | None:
+        """The answer; None where a thread sends it, or nobody gets one."""
         try:
-            parts = self.wsgi(environ, answer)
-        except Later as later:
-            environ["gunicorn.socket"] = conn.sock  # who waits can see whether the caller still does
-            self._hand_over(conn, self._finish, later, answer)
-            return
+            exchange = self.wsgi.service.begin(request)
+            if exchange.future is None:
+                return self._finish(request, exchange)
+            self._hand_over(conn, self._wait, request, exchange)
         except Exception as error:  # noqa: BLE001 - nothing may end the polling thread
             self.log.warning("A request failed with %s; its connection is closed.", type(error).__name__)
             self._drop(conn)
-            return
-        kept = bool(self.alive)  # asked once: what the answer says of its connection is done with it
-        data = answer.bytes(parts, close=not kept)
+        return None
+
+    def _finish(self, request: Request, exchange: Exchange) -> Answer:
+        reply = self.wsgi.service.finish(exchange)
+        kept = bool(self.alive) and not reply.close
+        return express.write(reply, close=not kept, head_only=request.method == "HEAD"), kept
+
+    def _is_sent(self, conn: Any, answer: Answer) -> bool:
+        """Whether an answer could be sent without waiting, and the connection is kept."""
+        data, kept = answer
         rest = data[_sent(conn.sock, data) :]
         if rest or not kept:
             self._hand_over(conn, self._send, rest, kept)
-            return
+            return False
         conn.set_timeout()
-        self.keepalived_conns.remove(conn)  # they stand in the order in which they expire
-        self.keepalived_conns.append(conn)
+        return True
 
     def _drop(self, conn: Any) -> None:
         self.poller.unregister(conn.sock)
@@ -85,18 +94,19 @@ class PromptWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self.nr_conns -= 1
         conn.close()
 
+    # What threads of the pool do.
+
     def _hand_over(self, conn: Any, work: Any, *arguments: Any) -> None:
-        """Let a thread of the pool go on with a connection, until it is polled again."""
+        """Let a thread go on with a connection, until it is polled again."""
         self.poller.unregister(conn.sock)
         self.keepalived_conns.remove(conn)
         going = self.tpool.submit(work, conn, *arguments)
         going.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, conn, done))
 
-    def _finish(self, conn: Any, later: Later, answer: Answer) -> bool:
-        """Wait for an answer and send it; called in a thread of the pool."""
-        parts = later.answer()
-        kept = bool(self.alive)
-        return self._send(conn, answer.bytes(parts, close=not kept), kept)
+    def _wait(self, conn: Any, request: Request, exchange: Exchange) -> bool:
+        """Wait for an answer and send it; whether the connection is kept."""
+        wsgi.wait(self.wsgi.service, exchange, conn.sock)
+        return self._send(conn, *self._finish(request, exchange))
 
     def _send(self, conn: Any, data: bytes, kept: bool) -> bool:  # noqa: FBT001 - a pool calls it by position
         """Send what is left, however slowly it is read; whether the connection is kept."""

@@ -105,7 +105,7 @@ def _uvicorn(settings: Settings, bound: socket.socket) -> None:
         factory=True,
         workers=settings.server.workers,
         loop="uvloop",
-        http="httptools",
+        http="textmill.web.protocol:PromptProtocol",
         ws="none",
         lifespan="on",
         access_log=False,
@@ -127,7 +127,7 @@ def _fork_workers(settings: Settings, config: Any, bound: socket.socket) -> None
     from uvicorn import _subprocess
     from uvicorn.supervisors import Multiprocess
 
-    from textmill.web import fastapi  # noqa: F401 - imported before the fork, it is shared too
+    from textmill.web import protocol  # noqa: F401 - imported before the fork, it is shared too
 
     share(settings)
     _subprocess.spawn = multiprocessing.get_context("fork")  # type: ignore[assignment]  # it has no setting for it

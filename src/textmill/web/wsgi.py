@@ -50,7 +50,7 @@ class Door:
     def finish(self, exchange: messages.Exchange, environ: WSGIEnvironment) -> messages.Reply:
         """The reply, after waiting for it where it is not there yet."""
         if exchange.future is not None:
-            _wait(self._service, exchange, environ)
+            wait(self._service, exchange, environ.get("gunicorn.socket"))
         return self._service.finish(exchange)
 
     def _read(self, environ: WSGIEnvironment) -> bytes | None:
@@ -78,8 +78,12 @@ def _lookup(environ: WSGIEnvironment) -> dict[str, str]:
     return found
 
 
-def _wait(service: Service, exchange: messages.Exchange, environ: WSGIEnvironment) -> None:
-    """Wait for the engine, and look from time to time whether the caller is still there."""
+def wait(service: Service, exchange: messages.Exchange, connection: socket.socket | None) -> None:
+    """Wait for the engine, and look from time to time whether the caller is still there.
+
+    Args:
+        connection: to the caller, where the server shows it.
+    """
     left = exchange.patience
     while exchange.future is not None and not exchange.future.done() and left > 0:
         try:
@@ -88,15 +92,12 @@ def _wait(service: Service, exchange: messages.Exchange, environ: WSGIEnvironmen
             return
         except TimeoutError:
             left -= LOOK_SECONDS
-            if _caller_left(environ):
+            if connection is not None and _is_left(connection):
                 service.abandon(exchange)
 
 
-def _caller_left(environ: WSGIEnvironment) -> bool:
-    """Whether the connection was closed from the other side (known under gunicorn only)."""
-    connection = environ.get("gunicorn.socket")
-    if connection is None:
-        return False
+def _is_left(connection: socket.socket) -> bool:
+    """Whether it was closed from the other side."""
     try:
         readable = select.select([connection], [], [], 0)[0]
         return bool(readable) and not connection.recv(1, socket.MSG_PEEK)
