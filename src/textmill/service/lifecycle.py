@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from textmill.engine.engine import Engine
 from textmill.engine.events import Event, Renewed, StateChanged
@@ -11,6 +12,7 @@ from textmill.engine.lane import LaneOptions
 from textmill.engine.placement import Placed
 from textmill.engine.policy import Bounds
 from textmill.engine.sharing import load_shared
+from textmill.errors import MissingExtraError
 from textmill.runtimes.base import ModelSpec
 from textmill.runtimes.registry import DEFAULT_MODELS
 from textmill.security.guard import Guard
@@ -19,6 +21,9 @@ from textmill.security.verifiers import Verifier
 from textmill.service.access import Access
 from textmill.service.service import Service
 from textmill.settings import EngineSettings, ModelSettings, Settings
+
+if TYPE_CHECKING:
+    from textmill.security.rates import Rates
 
 logger = logging.getLogger("textmill")
 
@@ -43,10 +48,36 @@ def create_service(settings: Settings | None = None, shared: Mapping[str, Placed
 
 def access(settings: Settings) -> Access | None:
     """Who may do what; None lets everybody do everything."""
+    found = guard(settings), rates(settings)
+    return Access(*found, settings.security.trusted_proxies) if any(found) else None
+
+
+def guard(settings: Settings) -> Guard | None:
+    """Who may come in; None lets everybody in."""
     if settings.security.auth == "none":
         return None
     verifiers: list[Verifier] = []
-    return Access(Guard(verifiers, anonymous(settings.security.anonymous_scopes)))
+    return Guard(verifiers, anonymous(settings.security.anonymous_scopes))
+
+
+def rates(settings: Settings) -> Rates | None:
+    """How much callers may ask; None where nothing is limited.
+
+    A key may have limits of its own, so who asks for keys counts.
+
+    Raises:
+        MissingExtraError, ConfigurationError: they cannot be counted.
+    """
+    asked = settings.rates
+    limits = (asked.requests, asked.texts, asked.characters, asked.address_requests, asked.concurrent)
+    if settings.security.auth == "none" and not any(limits):
+        return None
+    try:
+        from textmill.security.rates import rates as counted
+    except ModuleNotFoundError as error:
+        extra = "redis" if error.name == "redis" else "security"
+        raise MissingExtraError("Limiting rates", extra) from error
+    return counted(asked)
 
 
 def share(settings: Settings) -> dict[str, Placed]:

@@ -141,8 +141,11 @@ class Service:
     def _answer(self, exchange: Exchange, request: Request) -> Pending | Reply:
         """What the operation answers, if the caller may ask it."""
         match = self._router.find(request.method, request.path)
-        if self._access is not None and self._scopes[match.route.operation] is not None:
-            exchange.grant = request.grant = self._access.admit(request, lambda: self._scope(match))
+        if self._access is not None and match.route.tag != "health":
+            exchange.grant = request.grant = admission = self._access.admission(request)
+            admission.arrive()
+            if self._scopes[match.route.operation] is not None:
+                admission.enter(lambda: self._scope(match))
         return self._operations[match.route.operation](request, match.parameter)
 
     def _scope(self, match: Match) -> str:
