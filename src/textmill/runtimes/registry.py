@@ -163,8 +163,9 @@ def _check_digest(spec: ModelSpec) -> None:
     if found != wanted:
         raise ModelDigestError(
             f"The model {spec.name!r} at {spec.path} has the digest {found[:SHOWN]}..., and "
-            f"{wanted[:SHOWN]}... is pinned (sha256), so it is not loaded. If you changed it, look at it with 'textmill inspect' "
-            "and pin what that shows; else restore its files, and find out who changed them."
+            f"{wanted[:SHOWN]}... is pinned (sha256), so it is not loaded. If you changed it, look at it "
+            "with 'textmill inspect' and pin what that shows; else restore its files, and find out who "
+            "changed them."
         )
 
 

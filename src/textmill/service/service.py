@@ -66,7 +66,7 @@ class Service:
         self._operations = _operations(self._information, self._predictions)
         self._scopes = {route.operation: scope_of(route, settings) for route in ROUTES}
         self._cors = Cors(settings.security.cors_origins)
-        self._always = (*SAFE, *_transport(settings))
+        self._always = (*SAFE, *_transport(settings), *_unnamed(settings))
 
     def start(self) -> None:
         """Begin to load the models, and return at once; a second call does nothing."""
@@ -175,6 +175,11 @@ def _transport(settings: Settings) -> Headers:
     """What browsers are told about the connection."""
     seconds = settings.security.hsts_seconds
     return (("strict-transport-security", f"max-age={seconds}"),) if seconds else ()
+
+
+def _unnamed(settings: Settings) -> Headers:
+    """The server's name is nobody's business; granian leaves out its own only for another one."""
+    return (("server", ""),) if settings.server.server == "granian" else ()
 
 
 def _operations(information: Information, predictions: Predictions) -> dict[str, Operation]:

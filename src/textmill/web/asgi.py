@@ -81,12 +81,14 @@ def _lookup(scope: Scope) -> dict[str, str]:
     return found
 
 
-async def _read(receive: Receive, limit: int) -> bytes:
-    """The body, or a little more than the limit of it."""
+async def _read(receive: Receive, limit: int) -> bytes | None:
+    """The body, or a little more than the limit of it; None where it breaks off."""
     chunks: list[bytes] = []
     size = 0
     while size <= limit:
-        message = await receive()
+        message = await _next(receive)
+        if message is None:
+            return None
         if message["type"] == "http.disconnect":
             raise CallerGoneError
         chunk: bytes = message.get("body", b"")
@@ -97,6 +99,13 @@ async def _read(receive: Receive, limit: int) -> bytes:
         if not message.get("more_body"):
             break
     return b"".join(chunks)
+
+
+async def _next(receive: Receive) -> Message | None:
+    try:
+        return await receive()
+    except Exception:  # noqa: BLE001 - granian says so of chunks that cannot be read
+        return None
 
 
 async def _wait(service: Service, exchange: messages.Exchange, receive: Receive) -> None:
