@@ -41,6 +41,6 @@ def self_signed(folder: Path, name: str = "server") -> Pair:
 def encrypted(pair: Pair, folder: Path) -> Pair:
     """The same pair, with a passphrase on its key."""
     locked = Pair(pair.certificate, folder / "locked.pem")
-    words = "openssl pkey -aes256 -passout pass:hush".split()
+    words = ["openssl", "pkey", "-aes256", "-passout", "pass:hush"]
     subprocess.run([*words, "-in", str(pair.key), "-out", str(locked.key)], check=True, capture_output=True)
     return locked

@@ -86,11 +86,9 @@ async def _read(receive: Receive, limit: int) -> bytes | None:
     chunks: list[bytes] = []
     size = 0
     while size <= limit:
-        message = await _next(receive)
-        if message is None:
-            return None
+        message = await receive()
         if message["type"] == "http.disconnect":
-            raise CallerGoneError
+            return None  # granian says so of chunks that cannot be read too, and their caller is still there
         chunk: bytes = message.get("body", b"")
         if not message.get("more_body") and not chunks:
             return chunk  # the usual case: it came with the headers
@@ -99,13 +97,6 @@ async def _read(receive: Receive, limit: int) -> bytes | None:
         if not message.get("more_body"):
             break
     return b"".join(chunks)
-
-
-async def _next(receive: Receive) -> Message | None:
-    try:
-        return await receive()
-    except Exception:  # noqa: BLE001 - granian says so of chunks that cannot be read
-        return None
 
 
 async def _wait(service: Service, exchange: messages.Exchange, receive: Receive) -> None:
