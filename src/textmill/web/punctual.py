@@ -86,7 +86,7 @@ class PunctualWorker(PromptWorker):
 
     def _await(self, conn: Any, go_on: Callable[[socket.socket], None]) -> None:
         """Poll a connection, for as long as a head may take."""
-        conn.sock.setblocking(False)
+        conn.sock.setblocking(False)  # noqa: FBT003 - as it is called
         self.poller.register(conn.sock, selectors.EVENT_READ, go_on)
         conn.timeout = time.monotonic() + (self._heads.seconds if self.alive else STOP_KEEPALIVE_LINGER)
         self.pending_conns.append(conn)
