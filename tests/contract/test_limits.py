@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -19,6 +20,7 @@ from textmill.security.principals import Principal, Quota, anonymous
 from textmill.security.rates import Rates
 from textmill.service.access import Access
 from textmill.service.lifecycle import models
+from textmill.service.messages import Request
 from textmill.service.service import Service
 from textmill.settings import Settings
 from textmill.web import fastapi, flask
@@ -51,6 +53,7 @@ class Serving:
     def __init__(self, stack: ExitStack, *, guarded: bool, rates: dict[str, Any]) -> None:
         self.clients: dict[str, httpx2.Client] = {}
         self.limits: dict[str, Rates] = {}
+        self.services: dict[str, Service] = {}
         for framework in FRAMEWORKS:
             self.clients[framework] = self._client(stack, framework, guarded=guarded, rates=rates)
         for client in self.clients.values():
@@ -69,6 +72,7 @@ class Serving:
         self.limits[framework] = Rates(settings.rates, Local(lambda: 0.0))
         access = Access(guard, self.limits[framework], ("127.0.0.1",))
         service = Service(settings, Engine(models(settings)), access=access)
+        self.services[framework] = service
         stack.callback(service.close)
         if framework == "fastapi":
             app = TestClient(fastapi.app(service), base_url="http://textmill", client=("127.0.0.1", 5000))
@@ -210,3 +214,21 @@ def test_so_many_at_once(stack: ExitStack) -> None:
     for visit in open_ones:
         visit.leave()
     assert 200 == both.ask("GET", "/v1/models", headers=caller("a"))["status"]
+
+
+def test_a_caller_that_leaves_gives_its_place_back(stack: ExitStack) -> None:
+    """Before the answer is finished, and where nobody says so."""
+    both = Serving(stack, guarded=False, rates={"concurrent": 1})
+    for framework, service in both.services.items():
+        request = Request("GET", "/v1/models", {}, peer="192.0.2.1")
+        places = both.limits[framework].places
+        exchange = service.begin(request)
+        assert 1 == len(places)
+        service.abandon(exchange)
+        service.finish(exchange)
+        assert 0 == len(places)
+        request.grant = None
+        service.begin(request)
+        request.grant = None
+        gc.collect()
+        assert 0 == len(places)
