@@ -6,7 +6,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from limits import parse
 
@@ -19,8 +19,7 @@ MOST = 20_000
 """Callers counted at once for each kind of limit; beyond, those unseen for longest are forgotten."""
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(NamedTuple):
     """So much, of one caller, to be counted against one limit."""
 
     limit: Limit
@@ -28,12 +27,11 @@ class Charge:
     amount: int
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """What became of a charge: whether it fits, and the count afterwards."""
 
     fits: bool
-    count: Count
+    counted: Count
 
 
 class Counters(Protocol):
@@ -81,19 +79,22 @@ class Local:
         now = self._clock()
         with self._lock:
             windows = [self._window(charge, now) for charge in charges]
-            found = [
-                Taken(used(count, charge.limit) + charge.amount <= charge.limit.most, count)
+            counts = [
+                window.count(charge.limit.seconds, now)
                 for charge, window in zip(charges, windows, strict=True)
-                for count in (window.count(charge.limit.seconds, now),)
             ]
-            if not all(taken.fits for taken in found):
-                return found
+            fits = [
+                used(count, charge.limit) + charge.amount <= charge.limit.most
+                for charge, count in zip(charges, counts, strict=True)
+            ]
+            if not all(fits):
+                return list(map(Taken, fits, counts))
             for charge, window in zip(charges, windows, strict=True):
                 window.current += charge.amount
-            return [
-                Taken(True, window.count(charge.limit.seconds, now))  # noqa: FBT003 - it fits
-                for charge, window in zip(charges, windows, strict=True)
-            ]
+        return [
+            Taken(fits=True, counted=count._replace(current=count.current + charge.amount))
+            for charge, count in zip(charges, counts, strict=True)
+        ]
 
     def close(self) -> None:
         self._windows.clear()

@@ -187,7 +187,7 @@ class Visit:
         charges = [Charge(*each) for each in asked]
         found = self._rates.counters.take(charges)
         for charge, taken in zip(charges, found, strict=True):
-            self._told[charge.limit] = taken.count
+            self._told[charge.limit] = taken.counted
         if not all(taken.fits for taken in found):
             raise _refusal(charges, found)
 
@@ -233,7 +233,7 @@ def _refusal(charges: list[Charge], found: list[Taken]) -> RateLimitedError:
     """The error for the limit that takes longest to be free."""
     seconds, worst = max(
         (
-            (wait(taken.count, charge.limit, charge.amount), charge)
+            (wait(taken.counted, charge.limit, charge.amount), charge)
             for charge, taken in zip(charges, found, strict=True)
             if not taken.fits
         ),

@@ -7,11 +7,10 @@ the last `seconds`: as if it had come evenly. So a limit holds at every moment, 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(NamedTuple):
     """So much in such a time.
 
     Attributes:
@@ -25,8 +24,7 @@ class Limit:
     seconds: int
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(NamedTuple):
     """What was counted.
 
     Attributes:

@@ -297,10 +297,10 @@ def test_the_shared_store_counts_as_the_local_one(redis: Server, asked: list[lis
         shared_found, local_found = (each.take(charges) for each in stores)
         assert all(each.fits for each in local_found) == all(each.fits for each in shared_found)
         if all(each.fits for each in local_found):
-            assert [each.count.current for each in local_found] == [
-                each.count.current for each in shared_found
+            assert [each.counted.current for each in local_found] == [
+                each.counted.current for each in shared_found
             ]
-            assert all(abs(each.count.left - 36_000) < 60 for each in shared_found)
+            assert all(abs(each.counted.left - 36_000) < 60 for each in shared_found)
     stores[0].close()
 
 
@@ -319,15 +319,15 @@ def test_a_store_that_dies_and_comes_back(
     charge = [Charge(HOUR, "a", 1)]
     with redis_server(tmp_path) as server:
         store = shared(f"redis://:{PASSWORD}@127.0.0.1:{server.port}", None, 1.0, clock)
-        assert 1 == store.take(charge)[0].count.current
-        assert 2 == store.take(charge)[0].count.current
+        assert 1 == store.take(charge)[0].counted.current
+        assert 2 == store.take(charge)[0].counted.current
         server.stop()
-        assert [1, 2, 3] == [store.take(charge)[0].count.current for _ in range(3)]
+        assert [1, 2, 3] == [store.take(charge)[0].counted.current for _ in range(3)]
         assert not store.take(charge)[0].fits
         server.start()
         assert not store.take(charge)[0].fits, "it is left alone for a while"
         clock.now += PAUSE
-        assert 1 == store.take(charge)[0].count.current
+        assert 1 == store.take(charge)[0].counted.current
         store.close()
     words = [record.getMessage() for record in caplog.records]
     assert 2 == len(words)
