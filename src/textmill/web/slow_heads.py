@@ -81,12 +81,14 @@ class PunctualHeads:
     transport: asyncio.Transport
     cycle: Any
     send_400_response: Callable[[str], None]
+    _heads: Heads
     _head_awaited = False
     _head_size = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """A caller has connected."""
         super().connection_made(transport)  # type: ignore[misc]  # of the protocol it is mixed into
+        self._heads = Heads.current(self.loop, self.head_seconds)
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -128,12 +130,13 @@ class PunctualHeads:
         if not self._head_awaited:
             self._head_awaited = True
             self._head_size = 0
-            Heads.current(self.loop, self.head_seconds).begin(self)
+            self._heads.begin(self)
 
     def head_arrived(self) -> None:
         """No head is awaited."""
-        self._head_awaited = False
-        Heads.current(self.loop, self.head_seconds).end(self)
+        if self._head_awaited:
+            self._head_awaited = False
+            self._heads.end(self)
 
     def close_late_head(self) -> None:
         """End the connection, once what was asked before is answered."""
