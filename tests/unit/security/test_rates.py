@@ -269,6 +269,7 @@ def test_an_unknown_store_is_refused_without_its_url(url: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
         rates(RateSettings(store=url))
     assert "hush" not in str(refused.value)
+    assert "hush" not in repr(RateSettings(store=url))
 
 
 # The store that processes share.
