@@ -15,7 +15,7 @@ from typing import TypeAlias
 from textmill.contracts.base import MODEL_NAME
 from textmill.contracts.routes import ROUTES, Route
 from textmill.engine.engine import Engine
-from textmill.errors import DeadlineExceededError, OverloadedError
+from textmill.errors import DeadlineExceededError, OverloadedError, RateLimitedError
 from textmill.security.principals import READ_MODELS
 from textmill.service.access import Access
 from textmill.service.cors import Cors
@@ -65,6 +65,7 @@ class Service:
         self._router = Router(ROUTES)
         self._operations = _operations(self._information, self._predictions)
         self._scopes = {route.operation: scope_of(route, settings) for route in ROUTES}
+        self._counted = {route.operation for route in ROUTES if _is_counted(route, settings)}
         self._cors = Cors(settings.security.cors_origins)
         self._always = (*SAFE, *_transport(settings), *_unnamed(settings))
 
@@ -141,7 +142,7 @@ class Service:
     def _answer(self, exchange: Exchange, request: Request) -> Pending | Reply:
         """What the operation answers, if the caller may ask it."""
         match = self._router.find(request.method, request.path)
-        if self._access is not None and match.route.tag != "health":
+        if self._access is not None and match.route.operation in self._counted:
             exchange.grant = request.grant = admission = self._access.admission(request)
             admission.arrive()
             if self._scopes[match.route.operation] is not None:
@@ -169,6 +170,11 @@ def scope_of(route: Route, settings: Settings) -> str | None:
     if route.scope is None and route.tag == "about" and settings.security.docs == "closed":
         return READ_MODELS
     return route.scope
+
+
+def _is_counted(route: Route, settings: Settings) -> bool:
+    """Whether its calls may be limited: those that take a scope, and those that say so themselves."""
+    return scope_of(route, settings) is not None or RateLimitedError in route.problems
 
 
 def _transport(settings: Settings) -> Headers:
