@@ -6,6 +6,7 @@ TextmillError
 ├── ModelError                  a stored model cannot be used
 │   ├── ModelNotFoundError      there is nothing at the path, or no such package
 │   ├── ModelUntrustedError     loading would execute code and nobody allowed it
+│   ├── ModelDigestError        not the files that the operator has pinned
 │   ├── ModelVersionError       written by another version of its library
 │   └── ModelInvalidError       loads, but is no model that textmill can serve
 ├── RequestError                the caller's fault
@@ -94,6 +95,12 @@ class ModelUntrustedError(ModelError):
     """Loading the model would execute code from the file, and nobody allowed that."""
 
     code = "model-untrusted"
+
+
+class ModelDigestError(ModelError):
+    """The model is not the one whose digest the operator has pinned."""
+
+    code = "model-digest-mismatch"
 
 
 class ModelVersionError(ModelError):

@@ -18,7 +18,8 @@ from textmill.service.openapi import document
 
 load_all_checks()
 SCHEMA = schemathesis.openapi.from_dict(
-    document(secured=False, issuing=False), config=SchemathesisConfig.from_dict({"generation": {"max-examples": 20}})
+    document(secured=False, issuing=False),
+    config=SchemathesisConfig.from_dict({"generation": {"max-examples": 20}}),
 )
 DEPENDING = cast("CheckFunction", CHECKS.get_one("positive_data_acceptance"))
 """Which options a call to a model may have depends on its task, which a schema of the path cannot say."""

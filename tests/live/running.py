@@ -160,7 +160,7 @@ def _port(process: subprocess.Popen[bytes], log: Path) -> int:
 
     def announced() -> bool:
         assert process.poll() is None, log.read_text(encoding="utf-8")
-        match = re.search(r"http://127\.0\.0\.1:(\d+)", log.read_text(encoding="utf-8"))
+        match = re.search(r"https?://127\.0\.0\.1:(\d+)", log.read_text(encoding="utf-8"))
         found.extend([int(match[1])] if match else [])
         return bool(found)
 

@@ -16,6 +16,7 @@ from textmill.runtimes.registry import DEFAULT_MODELS, check
 from textmill.service.authentication import check_keys
 from textmill.service.lifecycle import specs
 from textmill.settings import Settings
+from textmill.web import tls
 from textmill.web.servers import bind, check_exposure, run, server_of
 
 SAMPLE = {"text": "Tim Cook loves the new Apple store in Berlin!"}
@@ -42,6 +43,13 @@ def serve(  # noqa: PLR0913 - one parameter for each flag
     trust: Annotated[
         bool, typer.Option(help="Load files that execute code (joblib, pickle) given with --model.")
     ] = False,
+    tls_certificate: Annotated[
+        str | None,
+        typer.Option(help="PEM file with a certificate and its chain: serve HTTPS.", metavar="FILE"),
+    ] = None,
+    tls_key: Annotated[
+        str | None, typer.Option(help="PEM file with the certificate's private key.", metavar="FILE")
+    ] = None,
     auth: Annotated[
         str | None,
         typer.Option(
@@ -70,13 +78,21 @@ def serve(  # noqa: PLR0913 - one parameter for each flag
       textmill serve --model sentiment=sentiment_model.pkl --trust
       textmill serve --model spam=spam.skops --verify-with my_texts.txt
     """
-    asked = {"framework": framework, "server": server, "workers": workers, "host": host, "port": port}
+    asked: dict[str, Any] = {
+        "framework": framework,
+        "server": server,
+        "workers": workers,
+        "host": host,
+        "port": port,
+    }
+    asked |= {"tls_certificate": tls_certificate, "tls_key": tls_key}
     security = {"auth": auth, "allow_public": allow_public or None}
     flags: dict[str, Any] = {"server": _given(asked), "security": _given(security)}
     if model:
         flags["models"] = {name: {**path, "trust": trust} for name, path in named(model).items()}
     settings = Settings.load(config, **flags)
     check_exposure(settings)
+    tls.context(settings.server)
     if verify_with:
         settings = verified_with(settings, verify_with)
     check_keys(settings)
@@ -97,7 +113,8 @@ def _announce(settings: Settings, server: str, served: dict[str, ModelSpec], por
     """Where it listens, what it serves, and a call to copy."""
     out = Console(stderr=True, highlight=False, soft_wrap=True)
     host = settings.server.host
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    scheme = "https" if tls.is_secure(settings.server) else "http"
+    url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
     workers = f"{settings.server.workers} worker{'s' if settings.server.workers > 1 else ''}"
     out.print(
         f"[bold]textmill {textmill.__version__}[/] on {settings.server.framework}, {server}, {workers}: "

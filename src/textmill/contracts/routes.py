@@ -206,7 +206,12 @@ ROUTES: tuple[Route, ...] = (
         reply=(TokenReply,),
         refusal=(TokenFault,),
         feature="oauth",
-        errors=(errors.BodyTimeoutError, errors.BodyTooLargeError, errors.AuthUnavailableError),
+        errors=(
+            errors.BodyTimeoutError,
+            errors.BodyTooLargeError,
+            errors.RateLimitedError,
+            errors.AuthUnavailableError,
+        ),
     ),
     Route(
         operation="token_keys",

@@ -84,6 +84,7 @@ class ModelSpec:
         runtime: `native` lets the library compute, `compiled` insists on the faster implementation, and
             `auto` takes it where it fits the model and gives the same answers.
         verify_with: a file with further texts, one a line, on which these answers must be the same.
+        sha256: the digest that its files must have, before anything of them is executed.
     """
 
     name: str
@@ -94,6 +95,7 @@ class ModelSpec:
     sentences: Literal["none", "parser"] = "none"
     runtime: Literal["auto", "compiled", "native"] = "auto"
     verify_with: str | None = None
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 import importlib.util
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from textmill.errors import MissingExtraError, ModelInvalidError, ModelNotFoundError
+from textmill.errors import MissingExtraError, ModelDigestError, ModelInvalidError, ModelNotFoundError
 from textmill.runtimes.base import Inspection, ModelSpec, Runtime
+from textmill.runtimes.digest import combined, digest
 from textmill.runtimes.verification import Candidate, read_texts, settle
 
 Kind: TypeAlias = Literal["sklearn", "spacy"]
@@ -27,6 +29,9 @@ DEFAULT_MODELS: Mapping[str, ModelSpec] = {
     "sentiment": ModelSpec("sentiment", str(files("textmill") / "models" / "sentiment.textmill")),
 }
 """What is served when nothing is configured."""
+
+SHOWN = 12
+"""Hex digits of a digest in a message."""
 
 NEEDS: Mapping[Kind, tuple[str, ...]] = {"sklearn": ("sklearn", "skops", "joblib"), "spacy": ("spacy",)}
 
@@ -49,6 +54,7 @@ def candidate(spec: ModelSpec) -> Candidate:
     """
     if check(spec) == "sklearn":
         return _classifier(spec)
+    _check_digest(spec)  # not in `check`: to find a pipeline imports spaCy
     return _pipeline(spec)
 
 
@@ -98,11 +104,29 @@ def inspect(spec: ModelSpec) -> Inspection:
     from textmill.runtimes.sklearn import plain, stored
 
     path = Path(spec.path)
-    return plain.inspect(path) if path.suffix == plain.SUFFIX else stored.inspect(path)
+    found = plain.inspect(path) if path.suffix == plain.SUFFIX else stored.inspect(path)
+    return replace(found, digest=identity(spec)) if spec.vectorizer else found
+
+
+def identity(spec: ModelSpec) -> str:
+    """The digest of all files of a model, as its card has it; nothing of it is executed.
+
+    Raises:
+        ModelError: there is no such model.
+    """
+    if _kind(spec) == "spacy":
+        from textmill.runtimes.spacy import native
+
+        return digest(native.find(spec.path).folder)
+    if not spec.vectorizer:
+        return digest(Path(spec.path))
+    if not Path(spec.vectorizer).is_file():
+        raise ModelNotFoundError(f"The vectorizer {spec.vectorizer} of model {spec.name!r} does not exist.")
+    return combined([digest(Path(spec.path)), digest(Path(spec.vectorizer))])
 
 
 def check(spec: ModelSpec) -> Kind:
-    """What can be known of a model without loading it: it exists, is trusted, and its library is installed.
+    """What can be known of a model without loading it: it exists, is trusted, is the one that was pinned.
 
     Texts to verify it with can be read.
 
@@ -113,6 +137,7 @@ def check(spec: ModelSpec) -> Kind:
     _require(kind)
     if kind == "sklearn":
         _check_trust(spec)
+        _check_digest(spec)
     if spec.verify_with and spec.runtime != "native":
         read_texts(Path(spec.verify_with))
     return kind
@@ -133,6 +158,19 @@ def _check_trust(spec: ModelSpec) -> None:
     stored.check_trust(path, spec)
     if spec.vectorizer and Path(spec.vectorizer).is_file():
         stored.check_trust(Path(spec.vectorizer), spec)
+
+
+def _check_digest(spec: ModelSpec) -> None:
+    if spec.sha256 is None:
+        return
+    wanted, found = spec.sha256.removeprefix("sha256:"), identity(spec).removeprefix("sha256:")
+    if found != wanted:
+        raise ModelDigestError(
+            f"The model {spec.name!r} at {spec.path} has the digest {found[:SHOWN]}..., and "
+            f"{wanted[:SHOWN]}... is pinned (sha256), so it is not loaded. If you changed it, look at it "
+            "with 'textmill inspect' and pin what that shows; else restore its files, and find out who "
+            "changed them."
+        )
 
 
 def _kind(spec: ModelSpec) -> Kind:

@@ -1,37 +1,53 @@
-"""Whether a request may go on: who asks, whether they may, and what the answer tells them of it."""
+"""Whether a request may go on: who asks, whether they may, how much, and what the answer tells them of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
+from textmill.security.addresses import HEADER, Addresses
 from textmill.security.guard import Guard
-from textmill.security.principals import Principal
+from textmill.security.principals import ADMIN, Principal, anonymous
 from textmill.service.messages import Headers, Request
 
+if TYPE_CHECKING:
+    from textmill.security.rates import Rates, Visit
 
-@dataclass(slots=True)
+EVERYBODY = anonymous((ADMIN,))
+"""Who asks, where nobody is asked who they are."""
+
+
 class Admission:
-    """A request that may go on, and whose it is; see `messages.Grant`."""
+    """A request on its way in; see `messages.Grant`.
 
-    principal: Principal
-    headers: Headers = ()
+    Attributes:
+        principal: who asks; None before that is known, and where it does not matter.
+    """
 
-    def charge(self, texts: int, characters: int) -> None:
-        """Nothing is counted."""
+    __slots__ = ("_access", "_request", "_visit", "principal")
 
-    def leave(self) -> None:
-        """Nothing is counted."""
+    def __init__(self, access: Access, request: Request) -> None:
+        self._access = access
+        self._request = request
+        self._visit: Visit | None = None
+        self.principal: Principal | None = None
 
+    @property
+    def headers(self) -> Headers:
+        return self._visit.headers if self._visit is not None else ()
 
-class Access:
-    """Lets requests in, or not."""
+    def arrive(self) -> None:
+        """Count the request for its address.
 
-    def __init__(self, guard: Guard) -> None:
-        self._guard = guard
+        Raises:
+            RateLimitedError: too many come from there.
+        """
+        self._visit = self._access.visit(self._request)
+        if self._visit is not None:
+            self._visit.arrive()
 
-    def admit(self, request: Request, scope: Callable[[], str]) -> Admission:
-        """Let a request go on.
+    def enter(self, scope: Callable[[], str]) -> None:
+        """Let it go on.
 
         Args:
             scope: what it takes; asked only once it is known who asks.
@@ -39,18 +55,67 @@ class Access:
         Raises:
             RequestError, AuthUnavailableError: it may not.
         """
+        self.principal = self._access.known(self._request, scope)
+        if self._visit is not None:
+            self._visit.enter(self.principal)
+
+    def charge(self, texts: int, characters: int) -> None:
+        if self._visit is not None:
+            self._visit.charge(texts, characters)
+
+    def leave(self) -> None:
+        if self._visit is not None:
+            self._visit.leave()
+
+
+class Access:
+    """Lets requests in, or not.
+
+    Args:
+        guard: knows who may come in; None lets everybody do everything.
+        rates: how much they may ask; None sets no limit.
+        proxies: whose word on a caller's address is believed.
+    """
+
+    def __init__(self, guard: Guard | None, rates: Rates | None = None, proxies: Sequence[str] = ()) -> None:
+        self._guard = guard
+        self._rates = rates
+        self._addresses = Addresses(proxies)
+
+    def admission(self, request: Request) -> Admission:
+        """A request on its way in; nothing is decided or counted yet."""
+        return Admission(self, request)
+
+    def visit(self, request: Request) -> Visit | None:
+        """What counts a request; None where nothing is limited."""
+        if self._rates is None:
+            return None
+        return self._rates.visit(self._addresses.of(request.peer, request.headers.get(HEADER)))
+
+    def known(self, request: Request, scope: Callable[[], str]) -> Principal:
+        """Who asks, if they may.
+
+        Raises:
+            RequestError, AuthUnavailableError: they may not.
+        """
+        if self._guard is None:
+            return EVERYBODY
         principal = self._guard.identify(request.headers)
         self._guard.authorize(principal, scope())
-        return Admission(principal)
+        return principal
 
     def start(self) -> None:
         """Begin to know who may come in."""
-        self._guard.start()
+        if self._guard is not None:
+            self._guard.start()
 
     def close(self) -> None:
         """Stop everything."""
-        self._guard.close()
+        if self._guard is not None:
+            self._guard.close()
+        if self._rates is not None:
+            self._rates.close()
 
     def troubles(self) -> list[str]:
         """Why some callers cannot be let in at present; empty while all is well."""
-        return self._guard.troubles()
+        return self._guard.troubles() if self._guard is not None else []

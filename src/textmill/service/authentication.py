@@ -1,10 +1,11 @@
-"""From the settings: who checks credentials, and who gives some."""
+"""From the settings: who checks credentials, who gives some, and who counts what callers ask."""
 
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
-from textmill.errors import ConfigurationError, KeyStoreError
+from textmill.errors import ConfigurationError, KeyStoreError, MissingExtraError
 from textmill.security.failures import MAKE_ONE
 from textmill.security.guard import Guard
 from textmill.security.issuer import Issuer, KeyHolders
@@ -18,6 +19,9 @@ from textmill.security.verifiers import Verifier
 from textmill.service.access import Access
 from textmill.settings import KeySettings, Settings
 
+if TYPE_CHECKING:
+    from textmill.security.rates import Rates
+
 logger = logging.getLogger("textmill")
 
 
@@ -29,11 +33,37 @@ def authentication(settings: Settings) -> tuple[Access | None, Issuer | None]:
     """
     ring = keyring(settings.keys) if takes_keys(settings) else None
     gives = issuer(settings, ring)
+    door = guard(settings, ring, gives), rates(settings)
+    return (Access(*door, settings.security.trusted_proxies) if any(door) else None), gives
+
+
+def guard(settings: Settings, ring: Verifier | None, gives: Verifier | None) -> Guard | None:
+    """Who may come in; None lets everybody in."""
     if settings.security.auth == "none":
-        return None, None
-    found: list[Verifier | None] = [ring, gives, token_verifier(settings.tokens)]
+        return None
+    found = [ring, gives, token_verifier(settings.tokens)]
     verifiers = [verifier for verifier in found if verifier is not None]
-    return Access(Guard(verifiers, anonymous(settings.security.anonymous_scopes))), gives
+    return Guard(verifiers, anonymous(settings.security.anonymous_scopes))
+
+
+def rates(settings: Settings) -> Rates | None:
+    """How much callers may ask; None where nothing is limited.
+
+    A key may have limits of its own, so who asks for keys counts.
+
+    Raises:
+        MissingExtraError, ConfigurationError: they cannot be counted.
+    """
+    asked = settings.rates
+    limits = (asked.requests, asked.texts, asked.characters, asked.address_requests, asked.concurrent)
+    if settings.security.auth == "none" and not any(limits):
+        return None
+    try:
+        from textmill.security.rates import rates as counted
+    except ModuleNotFoundError as error:
+        extra = "redis" if error.name == "redis" else "security"
+        raise MissingExtraError("Limiting rates", extra) from error
+    return counted(asked)
 
 
 def issuer(settings: Settings, holders: KeyHolders | None) -> Issuer | None:

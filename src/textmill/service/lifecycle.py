@@ -78,6 +78,7 @@ def spec(name: str, model: ModelSettings) -> ModelSpec:
         sentences=model.sentences,
         runtime=model.runtime,
         verify_with=model.verify_with,
+        sha256=model.sha256,
     )
 
 

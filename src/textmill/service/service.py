@@ -15,7 +15,7 @@ from typing import TypeAlias
 from textmill.contracts.base import MODEL_NAME
 from textmill.contracts.routes import ROUTES, Route
 from textmill.engine.engine import Engine
-from textmill.errors import DeadlineExceededError, OverloadedError
+from textmill.errors import DeadlineExceededError, OverloadedError, RateLimitedError
 from textmill.security.issuer import Issuer
 from textmill.security.principals import READ_MODELS
 from textmill.service.access import Access
@@ -71,8 +71,9 @@ class Service:
         homes = [self._information, self._predictions, *([Authorization(issuer)] if issuer else [])]
         self._operations = _operations(self.routes, homes)
         self._scopes = {route.operation: scope_of(route, settings) for route in self.routes}
+        self._counted = {route.operation for route in self.routes if _is_counted(route, settings)}
         self._cors = Cors(settings.security.cors_origins)
-        self._always = (*SAFE, *_transport(settings))
+        self._always = (*SAFE, *_transport(settings), *_unnamed(settings))
 
     def start(self) -> None:
         """Begin to load the models, and return at once; a second call does nothing."""
@@ -147,8 +148,11 @@ class Service:
     def _answer(self, exchange: Exchange, request: Request) -> Pending | Reply:
         """What the operation answers, if the caller may ask it."""
         match = self._router.find(request.method, request.path)
-        if self._access is not None and self._scopes[match.route.operation] is not None:
-            exchange.grant = request.grant = self._access.admit(request, lambda: self._scope(match))
+        if self._access is not None and match.route.operation in self._counted:
+            exchange.grant = request.grant = admission = self._access.admission(request)
+            admission.arrive()
+            if self._scopes[match.route.operation] is not None:
+                admission.enter(lambda: self._scope(match))
         return self._operations[match.route.operation](request, match.parameter)
 
     def _scope(self, match: Match) -> str:
@@ -174,10 +178,20 @@ def scope_of(route: Route, settings: Settings) -> str | None:
     return route.scope
 
 
+def _is_counted(route: Route, settings: Settings) -> bool:
+    """Whether its calls may be limited: those that take a scope, and those that say so themselves."""
+    return scope_of(route, settings) is not None or RateLimitedError in route.problems
+
+
 def _transport(settings: Settings) -> Headers:
     """What browsers are told about the connection."""
     seconds = settings.security.hsts_seconds
     return (("strict-transport-security", f"max-age={seconds}"),) if seconds else ()
+
+
+def _unnamed(settings: Settings) -> Headers:
+    """The server's name is nobody's business; granian leaves out its own only for another one."""
+    return (("server", ""),) if settings.server.server == "granian" else ()
 
 
 def _operations(routes: Sequence[Route], homes: Sequence[object]) -> dict[str, Operation]:

@@ -142,7 +142,7 @@ class RateSettings(Group):
     """Requests from one address, whoever asks; also those with wrong credentials."""
     concurrent: Annotated[int | None, Field(ge=1)] = None
     """Requests of one principal that may be open at once in one worker."""
-    store: str = "memory://"
+    store: Annotated[str, Field(repr=False)] = "memory://"
     """Where counts are kept: `memory://` in each worker by itself, `redis://host:6379` for all together."""
     store_password: Secret = None
     """The password of the store, so that it need not stand in the URL."""

@@ -51,6 +51,8 @@ class LimitSettings(Group):
 
     body_bytes: Annotated[int, Field(ge=1)] = 2 * 1024 * 1024
     """Bytes of a body; more is answered with 413."""
+    head_seconds: Seconds = 10.0
+    """How long a request's line and headers may take to arrive; then the connection is closed."""
     body_seconds: Seconds = 10.0
     """How long a body may take to arrive; longer is answered with 408."""
     texts: Annotated[int, Field(ge=1)] = 256

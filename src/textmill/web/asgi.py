@@ -81,14 +81,14 @@ def _lookup(scope: Scope) -> dict[str, str]:
     return found
 
 
-async def _read(receive: Receive, limit: int) -> bytes:
-    """The body, or a little more than the limit of it."""
+async def _read(receive: Receive, limit: int) -> bytes | None:
+    """The body, or a little more than the limit of it; None where it breaks off."""
     chunks: list[bytes] = []
     size = 0
     while size <= limit:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise CallerGoneError
+            return None  # granian says so of chunks that cannot be read too, and their caller is still there
         chunk: bytes = message.get("body", b"")
         if not message.get("more_body") and not chunks:
             return chunk  # the usual case: it came with the headers

@@ -38,6 +38,10 @@ KNOWN = frozenset({
     "tracestate",
     "user-agent",
     "x-api-key",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
     "x-request-id",
     "x-request-timeout",
 })

@@ -22,6 +22,7 @@ from textmill.web import express
 from textmill.web.desk import Row
 from textmill.web.fastapi import ContractApp
 from textmill.web.mailbox import Mailbox
+from textmill.web.slow_heads import PunctualHeads
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ class Wait:
         self._done()
 
 
-class PromptProtocol(HttpToolsProtocol):
+class PromptProtocol(PunctualHeads, HttpToolsProtocol):  # type: ignore[misc]  # a transport is narrower than its base
     """uvicorn's protocol, without uvicorn's machinery for what needs none.
 
     At any moment a connection is either uvicorn's or ours: a plain request is taken only where nothing of an
@@ -72,6 +73,8 @@ class PromptProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._contract = contract(config)
+        if isinstance(config.loaded_app, ContractApp):
+            self.head_seconds = config.loaded_app.service.settings.limits.head_seconds
         self._row = _row()
         self._reading = False  # whether uvicorn's parser is inside a request
         self._busy = False  # from our request's arrival until its answer is sent
@@ -92,6 +95,7 @@ class PromptProtocol(HttpToolsProtocol):
             super().data_received(data)
         else:
             self._busy = True
+            self.head_arrived()
             self._row.add(taken)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -142,7 +146,7 @@ class PromptProtocol(HttpToolsProtocol):
         app = self._contract
         if app is None or self._reading or app.is_extended():
             return None
-        if self.cycle is not None and not self.cycle.response_complete:  # type: ignore[redundant-expr]  # it may be
+        if self.cycle is not None and not self.cycle.response_complete:
             return None
         request = express.read(data, self.client[0] if self.client else None)
         return None if request is None else (self, app.service, request)

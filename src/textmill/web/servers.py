@@ -12,6 +12,7 @@ from typing import Any
 
 from textmill.errors import ConfigurationError, MissingExtraError
 from textmill.settings import ServerSettings, Settings
+from textmill.web import tls
 from textmill.web.standalone import RESOLVED, share
 
 DEFAULTS: Mapping[str, str] = {"fastapi": "uvicorn", "flask": "gunicorn"}
@@ -99,6 +100,7 @@ def run(settings: Settings, bound: socket.socket) -> None:
 def _uvicorn(settings: Settings, bound: socket.socket) -> None:
     import uvicorn
 
+    secure = tls.context(settings.server)
     bound.listen(BACKLOG)
     config = uvicorn.Config(
         "textmill.web.standalone:fastapi_app",
@@ -106,6 +108,7 @@ def _uvicorn(settings: Settings, bound: socket.socket) -> None:
         workers=settings.server.workers,
         loop="uvloop",
         http="textmill.web.protocol:PromptProtocol",
+        ssl_context_factory=None if secure is None else lambda *_: secure,
         ws="none",
         lifespan="on",
         access_log=False,
@@ -137,20 +140,33 @@ def _fork_workers(settings: Settings, config: Any, bound: socket.socket) -> None
 def _gunicorn(settings: Settings, bound: socket.socket) -> None:
     from gunicorn.app.base import BaseApplication
 
+    from textmill.web import punctual
+
     server = settings.server
+    secure = tls.context(server)
     options: dict[str, Any] = {
         "bind": [f"fd://{bound.fileno()}"],
         "backlog": BACKLOG,
         "workers": server.workers,
-        "worker_class": "textmill.web.prompt.PromptWorker",
+        "worker_class": punctual.worker(settings.limits.head_seconds),
         "threads": server.threads,
         "keepalive": int(server.keepalive_seconds),
         "graceful_timeout": int(server.drain_grace_seconds + server.drain_seconds) + 1,
         "timeout": HEALTHCHECK_SECONDS,
         "control_socket_disable": True,
+        # Nobody's headers are believed; `security.trusted_proxies` decides on the one that matters.
+        "forwarded_allow_ips": "",
+        "forwarder_headers": "",
+        "secure_scheme_headers": {},
         "loglevel": "warning",
         "proc_name": "textmill",
     }
+    if secure is not None:
+        options |= {
+            "certfile": server.tls_certificate,
+            "keyfile": server.tls_key,
+            "ssl_context": lambda _config, _factory: secure,
+        }
     if Path("/dev/shm").is_dir():  # noqa: S108 - gunicorn's heartbeat file, on memory instead of a slow disk
         options["worker_tmp_dir"] = "/dev/shm"  # noqa: S108 - as above
 
@@ -174,9 +190,11 @@ def _gunicorn(settings: Settings, bound: socket.socket) -> None:
 
 def _granian(settings: Settings, bound: socket.socket) -> None:
     from granian import Granian
-    from granian.constants import Interfaces
+    from granian.constants import HTTPModes, Interfaces, SSLProtocols
+    from granian.http import HTTP1Settings
 
     server = settings.server
+    files = [Path(file) if file else None for file in (server.tls_certificate, server.tls_key)]
     host, port = bound.getsockname()[:2]
     bound.close()  # granian binds by itself; the port was free a moment ago
     asgi = server.framework == "fastapi"
@@ -189,6 +207,11 @@ def _granian(settings: Settings, bound: socket.socket) -> None:
         workers=server.workers,
         blocking_threads=None if asgi else server.threads,
         websockets=False,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=int(settings.limits.head_seconds * 1000)),
+        ssl_cert=files[0],
+        ssl_key=files[1],
+        ssl_protocol_min=SSLProtocols.tls12,
         backlog=BACKLOG,
         log_access=False,
         respawn_failed_workers=True,

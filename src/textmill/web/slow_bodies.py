@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(slots=True)
@@ -30,15 +31,15 @@ class SlowBodies:
     """
 
     def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._reads: dict[socket.socket, Read] = {}
+        self.seconds = seconds
+        self._reads: dict[Any, Read] = {}
         self._lock = threading.Lock()
         self._watcher: threading.Thread | None = None
 
     @contextlib.contextmanager
-    def watch(self, connection: socket.socket | None) -> Iterator[Read]:
+    def watch(self, connection: Any) -> Iterator[Read]:
         """Limit what is read inside; without a connection it cannot be limited."""
-        read = Read(time.monotonic() + self._seconds)
+        read = Read(time.monotonic() + self.seconds)
         if connection is None:
             yield read
             return
@@ -48,6 +49,10 @@ class SlowBodies:
             yield read
         finally:
             self._reads.pop(connection, None)
+
+    def end(self, connection: Any) -> None:
+        """End a read that takes too long; the answer can still be sent."""
+        socket.socket.shutdown(connection, socket.SHUT_RD)  # TLS's own would forget how to encrypt the answer
 
     def _ensure_watcher(self) -> None:
         if self._watcher is not None and self._watcher.is_alive():
@@ -59,10 +64,10 @@ class SlowBodies:
 
     def _run(self) -> None:
         while True:
-            time.sleep(min(0.5, self._seconds / 2))
+            time.sleep(min(0.5, self.seconds / 2))
             now = time.monotonic()
             for connection, read in list(self._reads.items()):
                 if now > read.until:
                     read.ended = True
                     with contextlib.suppress(OSError):
-                        connection.shutdown(socket.SHUT_RD)
+                        self.end(connection)

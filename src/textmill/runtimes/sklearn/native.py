@@ -28,7 +28,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.svm import LinearSVC
 from sklearn.utils import get_tags
 
-from textmill.errors import ModelInvalidError, ModelNotFoundError, PredictionError
+from textmill.errors import ModelDigestError, ModelInvalidError, ModelNotFoundError, PredictionError
 from textmill.runtimes import digest
 from textmill.runtimes.base import ModelInfo, ModelSpec, Scores
 from textmill.runtimes.sklearn import plain, stored
@@ -300,6 +300,11 @@ def _vectorizer_path(path: Path, spec: ModelSpec) -> Path:
                 f"The vectorizer {spec.vectorizer} of model {spec.name!r} does not exist."
             )
         return Path(spec.vectorizer)
+    if spec.sha256:
+        raise ModelDigestError(
+            f"{path} takes numbers, not texts, and its digest is pinned (sha256): name the other file too, "
+            "vectorizer = '...', and pin the digest of both that 'textmill inspect' then shows."
+        )
     for suffix in sorted(stored.SKOPS | stored.EXECUTING, key=lambda suffix: suffix != path.suffix):
         if (candidate := path.with_name(f"vectorizer{suffix}")).is_file():
             return candidate
