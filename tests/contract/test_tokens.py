@@ -380,7 +380,7 @@ def test_the_document_lets_swagger_ui_authorize(clients: dict[str, httpx2.Client
     assert {"OAuth2": ["predict:*"]} in document["paths"]["/predict"]["post"]["security"]
     token = document["paths"]["/oauth/token"]["post"]
     assert [FORM] == list(token["requestBody"]["content"])
-    assert {"200", "400", "401", "408", "413", "503"} == token["responses"].keys()
+    assert {"200", "400", "401", "408", "413", "429", "503"} == token["responses"].keys()
 
 
 def hosting(service: Service) -> TestClient | httpx2.Client:
