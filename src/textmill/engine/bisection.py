@@ -9,6 +9,18 @@ from textmill.engine.policy import halves
 from textmill.runtimes.base import Result
 
 
+def attempt(executor: Executor, texts: Sequence[str], *, explain: bool = False) -> Sequence[Result] | None:
+    """All results together, as is usual; None where the batch raises and is for `compute`.
+
+    Raises:
+        WorkerLostError: the worker is gone.
+    """
+    try:
+        return _run(executor, texts, explain=explain)
+    except BatchError:
+        return None
+
+
 def compute(
     executor: Executor, texts: Sequence[str], *, explain: bool = False, first: int = 0
 ) -> Iterator[tuple[int, Result | BatchError]]:

@@ -42,7 +42,9 @@ class Engine:
         for lane in self.lanes.values():
             lane.start()
 
-    def compute_now(self, model: str, texts: Sequence[str], *, explain: bool = False) -> list[Outcome] | None:
+    def compute_now(
+        self, model: str, texts: Sequence[str], *, explain: bool = False
+    ) -> Sequence[Outcome] | None:
         """The answers at once, computed in this thread, where that costs less than to wait for them.
 
         Raises:

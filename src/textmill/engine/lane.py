@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from textmill.engine.bisection import compute
+from textmill.engine.bisection import attempt, compute
 from textmill.engine.calls import Call, Item, Outcome, items_of
 from textmill.engine.events import (
     BatchDone,
@@ -143,14 +143,17 @@ class Lane:
         """Begin to load, and return at once."""
         self._thread.start()
 
-    def compute_now(self, texts: Sequence[str], *, explain: bool = False) -> list[Outcome] | None:
+    def compute_now(self, texts: Sequence[str], *, explain: bool = False) -> Sequence[Outcome] | None:
         """The answers, where the model is cheap enough to compute in the caller's thread; else None."""
         placed, characters = self._placed, sum(map(len, texts))
         if placed is None or not self._is_free() or not is_cheap(texts, self._pace, explain=explain):
             return None
         started = self._clock()
         try:
-            found = [self._outcome(result) for _, result in compute(placed.executor, texts, explain=explain)]
+            found: Sequence[Outcome] | None = attempt(placed.executor, texts, explain=explain)
+            if found is None:
+                parts = compute(placed.executor, texts, explain=explain)
+                found = [self._outcome(result) for _, result in parts]
         except WorkerLostError:  # closed meanwhile: `submit` says so
             return None
         self._tell(BatchDone(self.spec.name, len(texts), characters, self._clock() - started))
@@ -234,12 +237,12 @@ class Lane:
     def _load(self) -> bool:
         """Load the model for the first time; a worker that dies meanwhile is tried again."""
         failure: Exception = RuntimeError("it was never tried")
-        for attempt in range(LOAD_ATTEMPTS):
+        for trial in range(LOAD_ATTEMPTS):
             try:
                 self._placed = self._place(self.spec, self._options)
             except WorkerLostError as error:
                 failure = error
-                self._pause(backoff(attempt))
+                self._pause(backoff(trial))
             except ModelError as error:
                 self._become("failed", str(error))
                 return False

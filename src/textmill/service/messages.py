@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
@@ -80,7 +80,7 @@ class Pending:
 
     future: Future[list[Outcome]]
     deadline: float
-    render: Callable[[list[Outcome]], Reply]
+    render: Callable[[Sequence[Outcome]], Reply]
 
 
 @dataclass(slots=True)

@@ -28,7 +28,7 @@ from textmill.service.problems import item_problem
 from textmill.settings import Settings
 
 RenderText: TypeAlias = Callable[[str, Result], dict[str, Any]]
-Finish: TypeAlias = Callable[[list[Outcome]], Reply]
+Finish: TypeAlias = Callable[[Sequence[Outcome]], Reply]
 
 TIMEOUT_HEADER = "x-request-timeout"
 PRIVATE: Headers = (("cache-control", "no-store"),)
@@ -50,6 +50,7 @@ class Predictions:
         self._engine = engine
         self._limits = settings.limits
         self._seconds = settings.engine.deadline_seconds
+        self._found: dict[Task, str] = {}
 
     def guide_predict(self, request: Request, _: str) -> Pending | Reply:
         """`POST /predict`: the label of one text."""
@@ -115,7 +116,7 @@ class Predictions:
         if error := self._fault(text):
             raise error
 
-        def finish(outcomes: list[Outcome]) -> Reply:
+        def finish(outcomes: Sequence[Outcome]) -> Reply:
             outcome = outcomes[0]
             if isinstance(outcome, BaseException):
                 raise outcome
@@ -134,7 +135,7 @@ class Predictions:
         faults = [self._fault(text) for text in texts]
         good = [text for text, fault in zip(texts, faults, strict=True) if fault is None]
 
-        def finish(outcomes: list[Outcome]) -> Reply:
+        def finish(outcomes: Sequence[Outcome]) -> Reply:
             rest = iter(outcomes)
             merged = [next(rest) if fault is None else fault for fault in faults]
             pairs = zip(texts, merged, strict=True)
@@ -172,11 +173,15 @@ class Predictions:
 
     def model_for(self, task: Task) -> str:
         """The model behind a call of the guide: the first one, by name, that has the task."""
+        if known := self._found.get(task):
+            return known
         loading = False
         for name, lane in self._engine.lanes.items():
             if lane.info is None:
                 loading = True
             elif lane.info.task == task:
+                if not loading:  # what still loads may come before it
+                    self._found[task] = name
                 return name
         if loading:
             raise ModelNotReadyError("The models are still loading.", retry_after=2)

@@ -72,7 +72,7 @@ class Service:
         self._operations = _operations(self.routes, homes)
         self._scopes = {route.operation: scope_of(route, settings) for route in self.routes}
         self._counted = {route.operation for route in self.routes if _is_counted(route, settings)}
-        self._cors = Cors(settings.security.cors_origins)
+        self._cors = Cors(settings.security.cors_origins) if settings.security.cors_origins else None
         self._always = (*SAFE, *_transport(settings), *_unnamed(settings))
 
     def start(self) -> None:
@@ -96,9 +96,9 @@ class Service:
 
     def begin(self, request: Request) -> Exchange:
         """Find, check and start what a request asks for; never raises."""
-        exchange = Exchange(self._request_id(request), self._cors.headers(request))
+        exchange = Exchange(self._request_id(request))
         try:
-            answer = self._cors.preflight(request) or self._answer(exchange, request)
+            answer = self._preflight(exchange, request) or self._answer(exchange, request)
         except Exception as error:  # noqa: BLE001 - the one boundary: `finish` turns it into a problem
             exchange.answer = error
         else:
@@ -144,6 +144,13 @@ class Service:
         self._end(exchange)
         if exchange.future is not None:
             exchange.future.cancel()
+
+    def _preflight(self, exchange: Exchange, request: Request) -> Reply | None:
+        """Where pages of others may call: what browsers are told of it, and what those get that only ask."""
+        if self._cors is None:
+            return None
+        exchange.headers = self._cors.headers(request)
+        return self._cors.preflight(request)
 
     def _answer(self, exchange: Exchange, request: Request) -> Pending | Reply:
         """What the operation answers, if the caller may ask it."""

@@ -187,8 +187,14 @@ def _count_terms(reading: Analyzer, get: Get) -> Callable[[str], Counts]:
     terms = reading.terms
 
     def count(text: str) -> Counts:
-        counts: Counter[Any] = Counter(map(get, terms(text)))
-        counts.pop(None, None)  # what is not in the vocabulary
+        counts: dict[int, int] = {}
+        for column in map(get, terms(text)):
+            if column is None:  # most terms are not in the vocabulary: a Counter would count them too
+                continue
+            if column in counts:
+                counts[column] += 1
+            else:
+                counts[column] = 1
         return counts
 
     return count
