@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 
-
 NONE: Mapping[str, str] = {}
 
 
