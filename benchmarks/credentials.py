@@ -93,10 +93,10 @@ def _store(url: str, count: int) -> str:
     now = datetime.now(UTC)
     with closing(KeyStore(url)) as store:
         store.prepare()
-        for number in range(count):
-            issued = issue(f"caller-{number}", ["predict:*"], pepper=b"", now=now)
+        made = [issue(f"caller-{number}", ["predict:*"], pepper=b"", now=now) for number in range(count)]
+        for issued in made:
             store.add(issued.key)
-    return issued.text
+    return made[-1].text
 
 
 def _token() -> str:
