@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 
+NONE: Mapping[str, str] = {}
 
-def post(port: int, path: str, text: str, *, seconds: float = 60.0) -> tuple[int, Any]:
+
+def post(
+    port: int, path: str, text: str, *, seconds: float = 60.0, headers: Mapping[str, str] = NONE
+) -> tuple[int, Any]:
     """Post one text and return the status and the decoded body.
 
     Raises:
@@ -17,16 +22,16 @@ def post(port: int, path: str, text: str, *, seconds: float = 60.0) -> tuple[int
     connection = HTTPConnection("127.0.0.1", port, timeout=seconds)
     try:
         body = json.dumps({"text": text})
-        connection.request("POST", path, body, {"Content-Type": "application/json"})
+        connection.request("POST", path, body, {"Content-Type": "application/json", **headers})
         answer = connection.getresponse()
         return answer.status, json.loads(answer.read())
     finally:
         connection.close()
 
 
-def answers(port: int, path: str) -> bool:
+def answers(port: int, path: str, headers: Mapping[str, str] = NONE) -> bool:
     """Return whether the server answers this path with success."""
     try:
-        return post(port, path, "Is anybody there, in London or in Paris?")[0] == 200
+        return post(port, path, "Is anybody there, in London or in Paris?", headers=headers)[0] == 200
     except (OSError, HTTPException, ValueError):
         return False

@@ -6,6 +6,7 @@ local requests, position = {}, 0
 
 function init(arguments)
   local headers = { ["Content-Type"] = "application/json" }
+  for name, value in pairs(wrk.headers) do headers[name] = value end
   for body in io.lines(arguments[1]) do
     requests[#requests + 1] = wrk.format("POST", nil, headers, body)
   end

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from benchmarks import calls
 
 SCRIPT = Path(__file__).with_name("load.lua")
 MARK = "RESULT "
@@ -57,11 +60,13 @@ class Drive:
     Attributes:
         bodies: a file with one JSON body per line.
         threads: how many cores the load may use.
+        headers: of every request, besides the type of its body.
     """
 
     url: str
     bodies: Path
     threads: int
+    headers: Mapping[str, str] = calls.NONE
 
     def __call__(self, *, connections: int, seconds: int) -> Outcome:
         """Keep `connections` requests in flight for `seconds`, and return what came back.
@@ -73,6 +78,7 @@ class Drive:
         command = [
             *(require_wrk(), "--threads", str(threads), "--connections", str(connections)),
             *("--duration", f"{seconds}s", "--timeout", f"{TIMEOUT_SECONDS}s", "--script", str(SCRIPT)),
+            *(part for name, value in self.headers.items() for part in ("--header", f"{name}: {value}")),
             *(self.url, "--", str(self.bodies)),
         ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - ours

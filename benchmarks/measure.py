@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from benchmarks import answers, interpreters, load, meters, server
 from benchmarks.candidates import Candidate
@@ -16,6 +17,8 @@ from benchmarks.results import Case, Results, Sample, Start
 
 # Enough to reach every path and few enough that a slow server answers some of them in time.
 WARM_UP_CONNECTIONS = 4
+
+T = TypeVar("T")
 
 Tell = Callable[[str], None]
 """Called before each measurement with what comes next."""
@@ -39,7 +42,7 @@ def run(plan: Plan, results: Results, tell: Tell) -> None:
                     _visit(plan, Visit(candidate, setup, round_), results, tell)
 
 
-def rotated(candidates: Sequence[Candidate], by: int) -> list[Candidate]:
+def rotated(candidates: Sequence[T], by: int) -> list[T]:
     """Return the candidates beginning with another one each round, so that none is always first."""
     first = by % len(candidates)
     return [*candidates[first:], *candidates[:first]]

@@ -106,6 +106,22 @@ def plot_bare_model(path: Path, costs: Sequence[Cost]) -> None:
     _save(figure, path)
 
 
+def plot_credentials(path: Path, rates: Mapping[tuple[str, str], float]) -> None:
+    """Requests a second for each thing that is asked for."""
+    names = list(dict.fromkeys(name for name, _ in rates))
+    figure, axes = _figure(len(names))
+    for axis, name in zip(axes, names, strict=True):
+        mine = {asked: rate for (server, asked), rate in rates.items() if server == name}
+        for at, (asked, rate) in enumerate(mine.items()):
+            axis.barh(at, rate, 0.7, color=COLOURS["guide" if asked == "nothing" else "textmill"])
+            axis.text(rate, at, f" {rate:,.0f}", va="center", fontsize=7)
+        axis.set_yticks(range(len(mine)), list(mine))
+        axis.invert_yaxis()
+        axis.margins(x=0.15)
+        axis.set(xlabel="requests a second", title=name)
+    _save(figure, path)
+
+
 def _lines(axis: Any, rows: Sequence[Mapping[str, Any]]) -> None:
     fewest = min(row["workers"] for row in rows)
     for row in (row for row in rows if row["workers"] > fewest):

@@ -30,6 +30,7 @@ class Launch:
     Attributes:
         paths: the paths that must answer a text before the server counts as ready.
         cores: the cores that it and all its children may use.
+        headers: what the calls that find out whether it is ready must bring.
     """
 
     argv: Sequence[str]
@@ -38,6 +39,7 @@ class Launch:
     environment: Mapping[str, str]
     cores: frozenset[int]
     log: Path
+    headers: Mapping[str, str] = calls.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ def _start(launch: Launch) -> subprocess.Popen[bytes]:
 
 
 def _wait(launch: Launch, process: subprocess.Popen[bytes], until: float) -> None:
-    while not all(calls.answers(launch.port, path) for path in launch.paths):
+    while not all(calls.answers(launch.port, path, launch.headers) for path in launch.paths):
         if process.poll() is not None:
             raise ServerError(_report(launch, f"ended with status {process.returncode} instead of answering"))
         if time.monotonic() > until:

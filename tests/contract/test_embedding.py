@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import flask
@@ -197,3 +198,20 @@ def test_two_services_fit_into_one_host() -> None:
         assert [200, 200] == [client.get(f"/{name}/health/live").status_code for name in ("one", "two")]
     for service in services:
         service.close()
+
+
+@pytest.mark.parametrize("auth", ["none", "required"])
+def test_a_fastapi_hosts_document_shows_how_to_come_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, auth: str
+) -> None:
+    """Each operation that takes a scope says which credentials it takes; where nobody is asked, none does."""
+    monkeypatch.chdir(tmp_path)
+    host = FastAPI()
+    host.include_router(
+        on_fastapi.router(create_service(Settings.load(security={"auth": auth}))), prefix="/nlp"
+    )
+    document = host.openapi()
+    shown = document["paths"]["/nlp/predict"]["post"].get("security", [])
+    assert ([{"ApiKey": []}, {"Bearer": []}] if auth == "required" else []) == shown
+    assert "security" not in document["paths"]["/nlp/health/live"]["get"]
+    assert [] == list(OpenAPIV31SpecValidator(document).iter_errors())

@@ -53,5 +53,8 @@ def test_every_command_in_the_readme_exists() -> None:
     named = re.findall(r"^textmill (\w+)(.*)$", "\n".join(blocks), re.MULTILINE)
     assert named
     for name, rest in named:
-        known = {option for parameter in commands[name].params for option in parameter.opts}
+        command = commands[name]
+        if "commands" in vars(command):  # a group, such as `textmill keys create`
+            command = command.commands[rest.split()[0]]
+        known = {option for parameter in command.params for option in parameter.opts}
         assert set(re.findall(r"--[a-z-]+", rest)) <= known, name

@@ -18,9 +18,11 @@ from textmill.engine.threads import NATIVE_THREADS, VARIABLES, available_cpus
 from textmill.errors import TextmillError
 from textmill.runtimes.base import ModelSpec
 from textmill.runtimes.registry import load
+from textmill.service.authentication import authentication, check_keys
 from textmill.service.lifecycle import specs
 from textmill.settings import Settings
-from textmill.web.servers import server_of
+from textmill.web import tls
+from textmill.web.servers import check_exposure, server_of
 
 PACKAGES = ("fastapi", "uvicorn", "flask", "gunicorn", "granian", "scikit-learn", "skops", "spacy", "numpy")
 
@@ -40,7 +42,7 @@ def doctor(
         Path | None, typer.Option(help="Settings file \\[default: textmill.toml, where there is one]")
     ] = None,
 ) -> None:
-    """Check versions, CPUs, planned threads, and that every configured model loads.
+    """Check versions, CPUs, planned threads, who may call, and that every configured model loads.
 
     Exit code 1 when something would not work.
 
@@ -48,7 +50,7 @@ def doctor(
       textmill doctor --config textmill.toml
     """
     settings = Settings.load(config)
-    findings = [*_versions(), *_cpus(settings), _server(settings)]
+    findings = [*_versions(), *_cpus(settings), _server(settings), _access(settings)]
     with Console(stderr=True).status("Loading the models"):
         findings += [_model(spec) for spec in specs(settings).values()]
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
@@ -89,6 +91,22 @@ def _server(settings: Settings) -> Finding:
         return Finding("server", f"{settings.server.framework} on {server_of(settings.server)}", good=True)
     except TextmillError as error:
         return Finding("server", str(error), good=False)
+
+
+def _access(settings: Settings) -> Finding:
+    """Who may call, and whether what that takes is there."""
+    auth = settings.security.auth
+    try:
+        check_exposure(settings)
+        tls.context(settings.server)
+        check_keys(settings)
+        access, _ = authentication(settings)
+    except TextmillError as error:
+        return Finding("access", str(error), good=False)
+    if access is not None:
+        access.close()
+    https = "HTTPS" if tls.is_secure(settings.server) else "plain HTTP"
+    return Finding("access", f"auth {auth}, {https} on {settings.server.host}", good=True)
 
 
 def _model(spec: ModelSpec) -> Finding:

@@ -25,8 +25,15 @@ if TYPE_CHECKING:
 
 keys = typer.Typer(
     no_args_is_help=True,
-    help="Make, list, revoke and rotate API keys.",
-    epilog="Begin with: textmill keys create NAME",
+    help="""Make, list, revoke and rotate API keys.
+
+    Servers that run with --auth required see every change within a second.
+
+    Examples:
+      textmill keys create shop --scope predict:sentiment --expires 90d
+      textmill keys list
+      textmill keys rotate shop --overlap 24h
+    """,
 )
 
 Config = Annotated[

@@ -45,6 +45,10 @@ class Service:
         access: decides who may do what; None lets everybody do everything.
         issuer: gives tokens to holders of keys; None gives none.
         in_flight: how many exchanges may wait for the engine at once; None leaves it to the engine's queues.
+
+    Attributes:
+        secured: whether callers must show who they are.
+        routes: those of the contract that are served.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class Service:
         in_flight: int | None = None,
     ) -> None:
         self.settings = settings
+        self.secured = settings.security.auth == "required"
         self.engine = engine
         self._access = access
         self._in_flight = in_flight

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response, Security
+from fastapi.security import APIKeyHeader, HTTPBearer
 from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -19,6 +20,13 @@ from textmill.web.draining import drain_on_sigterm
 
 SILENT: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 """FastAPI's own telemetry exports messages of exceptions, which may hold a text."""
+
+
+SCHEMES = (
+    Security(APIKeyHeader(name="X-API-Key", scheme_name="ApiKey", auto_error=False)),
+    Security(HTTPBearer(scheme_name="Bearer", auto_error=False)),
+)
+"""They decide nothing: they have a host's document show how to come in."""
 
 
 class ContractApp(FastAPI):
@@ -71,6 +79,7 @@ def router(service: Service) -> APIRouter:
     """The contract's operations for `include_router`; they show in the host's own documentation."""
     included = APIRouter(lifespan=_lifespan(service))
     door = asgi.Door(service)
+    shown = SCHEMES if service.secured else None
     for route in service.routes:
         included.add_api_route(
             route.path,
@@ -81,6 +90,7 @@ def router(service: Service) -> APIRouter:
             operation_id=route.operation,
             include_in_schema=route.documented,
             response_class=Response,
+            dependencies=shown if route.scope else None,
             responses=openapi.reply_models(route),
             openapi_extra=openapi.inline_request(route),
         )

@@ -24,7 +24,7 @@ from textmill.runtimes.registry import DEFAULT_MODELS
 from textmill.service.lifecycle import specs
 from textmill.settings import ModelSettings, Settings
 
-COMMANDS = ("serve", "predict", "train", "evaluate", "verify", "inspect", "doctor")
+COMMANDS = ("serve", "predict", "train", "evaluate", "verify", "inspect", "doctor", "keys")
 
 
 def run(*words: str, text: bytes | str | None = None) -> Ended:
@@ -263,6 +263,28 @@ def test_doctor_finds_a_model_that_does_not_load(tmp_path: Path) -> None:
     (tmp_path / "spam.textmill").write_bytes(b"no model")
     code, shown, message = start(tmp_path, "doctor", COLUMNS="200")
     assert (1, True, False) == (code, "model spam" in shown, "Traceback" in message), shown + message
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"TEXTMILL_SERVER__HOST": "0.0.0.0"}, "let everybody in with --allow-public"),
+        ({"TEXTMILL_SECURITY__AUTH": "required"}, "make a key first: textmill keys create"),
+        (
+            {"TEXTMILL_SERVER__TLS_CERTIFICATE": "none.pem", "TEXTMILL_SERVER__TLS_KEY": "none.pem"},
+            "none.pem",
+        ),
+    ],
+)
+def test_doctor_finds_who_could_not_or_should_not_call(
+    tmp_path: Path, variables: dict[str, str], expected: str
+) -> None:
+    """Exit code 1; the row says what to do about it."""
+    path = Path(DEFAULT_MODELS["sentiment"].path)
+    (tmp_path / "textmill.toml").write_text(f'[models.sentiment]\npath = "{path}"\n', encoding="utf-8")
+    code, shown, message = start(tmp_path, "doctor", COLUMNS="200", **variables)
+    assert 1 == code, shown + message
+    assert expected in shown
 
 
 def test_the_program_ends_with_the_errors_exit_code(tmp_path: Path) -> None:
