@@ -6,10 +6,8 @@ import json
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-
-from benchmarks import calls
 
 SCRIPT = Path(__file__).with_name("load.lua")
 MARK = "RESULT "
@@ -66,7 +64,7 @@ class Drive:
     url: str
     bodies: Path
     threads: int
-    headers: Mapping[str, str] = calls.NONE
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, *, connections: int, seconds: int) -> Outcome:
         """Keep `connections` requests in flight for `seconds`, and return what came back.

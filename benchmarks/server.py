@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import calls
@@ -39,7 +39,7 @@ class Launch:
     environment: Mapping[str, str]
     cores: frozenset[int]
     log: Path
-    headers: Mapping[str, str] = calls.NONE
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

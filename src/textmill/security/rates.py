@@ -87,11 +87,16 @@ class Rates:
         asked = settings.address_requests
         self.address = limit("address", asked) if asked else None
         self._common = _limits(settings, NO_QUOTA)
+        self._hold = bool(self._common) or settings.concurrent is not None
         self._own = lru_cache(1024)(partial(_limits, settings))
 
     def visit(self, address: str) -> Visit:
         """A request from an address, of which nothing is counted yet."""
         return Visit(self, address)
+
+    def apply_to(self, quota: Quota | None) -> bool:
+        """Whether anything holds for somebody; where nothing does, nothing need be counted or told."""
+        return self._hold or quota is not None
 
     def limits(self, quota: Quota | None) -> dict[str, Limit]:
         """What holds for somebody, by what is counted."""

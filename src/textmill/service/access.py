@@ -42,8 +42,8 @@ class Admission:
         Raises:
             RateLimitedError: too many come from there.
         """
-        self._visit = self._access.visit(self._request)
-        if self._visit is not None:
+        if self._access.limits_addresses:
+            self._visit = self._access.visit(self._request)
             self._visit.arrive()
 
     def enter(self, scope: Callable[[], str]) -> None:
@@ -56,12 +56,13 @@ class Admission:
             RequestError, AuthUnavailableError: it may not.
         """
         self.principal = self._access.known(self._request, scope)
-        if self._visit is not None:
+        if self._access.limits(self.principal):
+            self._visit = self._visit or self._access.visit(self._request)
             self._visit.enter(self.principal)
 
-    def charge(self, texts: int, characters: int) -> None:
+    def charge(self, texts: Sequence[str]) -> None:
         if self._visit is not None:
-            self._visit.charge(texts, characters)
+            self._visit.charge(len(texts), sum(map(len, texts)))
 
     def leave(self) -> None:
         if self._visit is not None:
@@ -75,21 +76,29 @@ class Access:
         guard: knows who may come in; None lets everybody do everything.
         rates: how much they may ask; None sets no limit.
         proxies: whose word on a caller's address is believed.
+
+    Attributes:
+        limits_addresses: whether requests are counted by address, whoever asks.
     """
 
     def __init__(self, guard: Guard | None, rates: Rates | None = None, proxies: Sequence[str] = ()) -> None:
         self._guard = guard
         self._rates = rates
         self._addresses = Addresses(proxies)
+        self.limits_addresses = rates is not None and rates.address is not None
 
     def admission(self, request: Request) -> Admission:
         """A request on its way in; nothing is decided or counted yet."""
         return Admission(self, request)
 
-    def visit(self, request: Request) -> Visit | None:
-        """What counts a request; None where nothing is limited."""
+    def limits(self, principal: Principal) -> bool:
+        """Whether anything of what somebody asks is counted."""
+        return self._rates is not None and self._rates.apply_to(principal.quota)
+
+    def visit(self, request: Request) -> Visit:
+        """What counts a request; only where something is limited."""
         if self._rates is None:
-            return None
+            raise RuntimeError("nothing is limited")
         return self._rates.visit(self._addresses.of(request.peer, request.headers.get(HEADER)))
 
     def known(self, request: Request, scope: Callable[[], str]) -> Principal:

@@ -23,7 +23,7 @@ class Grant(Protocol):
         """What the reply tells the caller of it."""
         ...
 
-    def charge(self, texts: int, characters: int) -> None:
+    def charge(self, texts: Sequence[str]) -> None:
         """Count what the request brings, once its body is known.
 
         Raises:

@@ -151,7 +151,7 @@ class Predictions:
     ) -> Pending | Reply:
         """Now, where the model is cheap; else in its turn."""
         if request.grant is not None:
-            request.grant.charge(len(texts), sum(map(len, texts)))
+            request.grant.charge(texts)
         deadline = self._deadline(request)
         outcomes = self._engine.compute_now(name, texts, explain=explain)
         if outcomes is not None:

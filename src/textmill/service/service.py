@@ -174,6 +174,8 @@ class Service:
             return scope
         task = match.route.model
         model = match.parameter if task is None else self._predictions.model_for(task)
+        if model in self.engine.lanes:
+            return f"predict:{model}"
         return f"predict:{model if re.fullmatch(MODEL_NAME, model) else '*'}"
 
     def _end(self, exchange: Exchange) -> None:

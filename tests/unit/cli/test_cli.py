@@ -277,7 +277,7 @@ def test_doctor_finds_a_model_that_does_not_load(tmp_path: Path) -> None:
     ],
 )
 def test_doctor_finds_who_could_not_or_should_not_call(
-    tmp_path: Path, variables: dict[str, str], expected: str
+    tmp_path: Path, variables: dict[str, Any], expected: str
 ) -> None:
     """Exit code 1; the row says what to do about it."""
     path = Path(DEFAULT_MODELS["sentiment"].path)
