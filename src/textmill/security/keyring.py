@@ -26,6 +26,8 @@ logger = logging.getLogger("textmill")
 
 PATIENCE_SECONDS = 10.0
 """How long after it was due a reading may take; then what was read before is believed no longer."""
+REMEMBERED = 1024
+"""Good keys whose digests are remembered: to compute one costs more than all the rest of a check."""
 INVALID = "The credentials are not valid here: unknown, expired or revoked."
 UNAVAILABLE = "The key store cannot be read at present; send the request again later."
 NOT_YET = "it has not been read yet"
@@ -121,6 +123,7 @@ class Keyring:
         self._clock = clock
         self._wall = wall
         self._snapshot = Snapshot()
+        self._remembered: dict[str, bytes] = {}
         self._trouble: str | None = NOT_YET
         self._failing = False
         self._stop = threading.Event()
@@ -137,10 +140,13 @@ class Keyring:
             CredentialsInvalidError: it is unknown, expired or revoked.
             AuthUnavailableError: the store has not been read recently enough to tell.
         """
-        digest = digest_of(credential, self._pepper)
+        remembered = self._remembered.get(credential)
+        digest = remembered or digest_of(credential, self._pepper)
         known = self._valid(self._snapshot, digest)
         if known is None or not hmac.compare_digest(known.digest, digest):
             raise CredentialsInvalidError(INVALID)
+        if remembered is None:
+            self._remember(credential, digest)
         return known.principal
 
     def is_active(self, key_id: str) -> Principal | None:
@@ -204,6 +210,12 @@ class Keyring:
         if self._failing:
             self._failing = False
             logger.info("API keys can be checked again.")
+
+    def _remember(self, credential: str, digest: bytes) -> None:
+        """Of a good key only: a flood of others leaves nothing behind."""
+        if len(self._remembered) >= REMEMBERED:
+            self._remembered = {}
+        self._remembered[credential] = digest
 
     def _valid(self, snapshot: Snapshot, digest: bytes) -> Known | None:
         """A key that is good now, or None where it is sure that there is none."""
