@@ -1,4 +1,4 @@
-"""All four benchmarks, one page and one plot each: `python -m benchmarks.everything --help`."""
+"""All benchmarks, one page and one plot each: `python -m benchmarks.everything --help`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ MODULES = {
     "open-loop": "benchmarks.open_loop",
     "footprint": "benchmarks.footprint",
     "bare-model": "benchmarks.bare_model",
+    "credentials": "benchmarks.credentials",
 }
 WORKS = "--work sentiment entities sentiment-long entities-long --workers 1 2"
 USUAL = {
@@ -22,12 +23,14 @@ USUAL = {
     "open-loop": "--seconds 1.5",
     "footprint": "--server guide-fastapi textmill-fastapi guide-flask textmill-flask",
     "bare-model": "--seconds 1",
+    "credentials": "--seconds 3",
 }
 QUICK = {
     "closed-loop": f"--seconds 1 --at-once 32 --sample 20 {WORKS}",
     "open-loop": "--seconds 1",
     "footprint": USUAL["footprint"],
     "bare-model": "--seconds 0.5",
+    "credentials": "--seconds 1",
 }
 ROUNDS, QUICK_ROUNDS = 3, 1
 INTERRUPTED = 130

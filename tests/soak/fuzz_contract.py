@@ -157,7 +157,7 @@ def _schemathesis(server: Server, key: str, requests: int) -> tuple[int, bool]:
 
 @st.composite
 def _bent(draw: st.DrawFn, key: str) -> tuple[bytes, bool]:
-    """A request with bent parts, and whether it is whole; one in ten is bent all over, and may end anywhere."""
+    """A request with bent parts, and whether it is whole; one in ten is bent all over and ends anywhere."""
     path = draw(st.sampled_from(PATHS))
     form = path == "/oauth/token"
     body = b'{"text": "Ada Lovelace lived in London."}'
