@@ -134,14 +134,15 @@ class Service:
 
     def _accept(self, exchange: Exchange, answer: Pending) -> None:
         """Let an exchange wait, or shed it where the server has no thread left to wait with."""
-        if self._in_flight is not None and len(self._waiting) >= self._in_flight:
-            answer.future.cancel()
-            exchange.answer = OverloadedError(
-                "All threads of this server are waiting for models; send the request again later.",
-                retry_after=1,
-            )
-            return
-        self._waiting.add(id(exchange))
+        if self._in_flight is not None:
+            if len(self._waiting) >= self._in_flight:
+                answer.future.cancel()
+                exchange.answer = OverloadedError(
+                    "All threads of this server are waiting for models; send the request again later.",
+                    retry_after=1,
+                )
+                return
+            self._waiting.add(id(exchange))
         exchange.patience = answer.deadline - self.engine.clock()
 
     def abandon(self, exchange: Exchange) -> None:
