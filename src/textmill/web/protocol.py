@@ -23,6 +23,7 @@ from textmill.web.desk import Row
 from textmill.web.fastapi import ContractApp
 from textmill.web.mailbox import Mailbox
 from textmill.web.slow_heads import PunctualHeads
+from textmill.web.slow_readers import PunctualReaders
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ class Wait:
         self._done()
 
 
-class PromptProtocol(PunctualHeads, HttpToolsProtocol):  # type: ignore[misc]  # a transport is narrower than its base
+class PromptProtocol(PunctualHeads, PunctualReaders, HttpToolsProtocol):  # type: ignore[misc]  # a transport is narrower than its base
     """uvicorn's protocol, without uvicorn's machinery for what needs none.
 
     At any moment a connection is either uvicorn's or ours: a plain request is taken only where nothing of an
@@ -74,7 +75,8 @@ class PromptProtocol(PunctualHeads, HttpToolsProtocol):  # type: ignore[misc]  #
         super().__init__(config, server_state, app_state, _loop)
         self._contract = contract(config)
         if isinstance(config.loaded_app, ContractApp):
-            self.head_seconds = config.loaded_app.service.settings.limits.head_seconds
+            limits = config.loaded_app.service.settings.limits
+            self.head_seconds, self.reply_seconds = limits.head_seconds, limits.reply_seconds
         self._row = _row()
         self._reading = False  # whether uvicorn's parser is inside a request
         self._busy = False  # from our request's arrival until its answer is sent

@@ -7,6 +7,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -78,13 +79,13 @@ class Site:
 
 
 @contextlib.contextmanager
-def site(place: Place = "inline") -> Iterator[Site]:
+def site(place: Place = "inline", **groups: Any) -> Iterator[Site]:
     """A service with one fake model, ready."""
     executor = FakeExecutor()
     lane = Lane(SPEC, LaneOptions(BOUNDS), load=placing(executor, place))  # type: ignore[arg-type]  # a fake
     engine = Engine({})
     engine.lanes = {"fake": lane}
-    service = Service(Settings.load(), engine)
+    service = Service(Settings.load(**groups), engine)
     service.start()
     app = fastapi.ContractApp(service)
     try:
@@ -309,6 +310,29 @@ def test_a_reader_that_does_not_read_is_not_read_from() -> None:
         assert held < 65536 + 2 * len(answers[0][2])
 
     with site() as place:
+        asyncio.run(main(place))
+
+
+@pytest.mark.parametrize("request_", [DOCUMENT, DOCUMENT.replace(b"Host: x", b"Host: x\r\nX-Other: 1")])
+def test_a_reader_that_never_reads_is_not_waited_for(request_: bytes) -> None:
+    """Whether the answers were ours or uvicorn's."""
+
+    async def main(place: Site) -> None:
+        loop = asyncio.get_running_loop()
+        async with place.listening(), place.dialled() as (reader, writer):
+            reader._transport.pause_reading()  # type: ignore[attr-defined]  # else it would read ahead
+            await until(lambda: place.made)
+            (made,) = place.made
+            async with asyncio.timeout(SECONDS):
+                while made._unread is None:
+                    writer.write(request_)
+                    await asyncio.sleep(0)
+                begun = loop.time()
+                while place.state.connections:  # noqa: ASYNC110 - its end sets no event
+                    await asyncio.sleep(HALF / 10)
+            assert HALF / 2 < loop.time() - begun < HALF + 5
+
+    with site(limits={"reply_seconds": HALF}) as place:
         asyncio.run(main(place))
 
 
