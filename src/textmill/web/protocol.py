@@ -27,6 +27,9 @@ from textmill.web.slow_readers import PunctualReaders
 
 logger = logging.getLogger(__name__)
 
+MOST_WAITING = 100
+"""Requests of a connection that may wait for the one before: each takes two kilobytes, for twenty sent."""
+
 
 class Wait:
     """An exchange that waits for a model.
@@ -133,7 +136,13 @@ class PromptProtocol(PunctualHeads, PunctualReaders, HttpToolsProtocol):  # type
     # What uvicorn's parser calls.
 
     def on_message_begin(self) -> None:
-        """A request that uvicorn reads has begun."""
+        """A request that uvicorn reads has begun.
+
+        Raises:
+            ValueError: too many wait already; uvicorn refuses it and ends the connection.
+        """
+        if len(self.pipeline) >= MOST_WAITING:
+            raise ValueError("too many requests at once")
         self._reading = True
         super().on_message_begin()
 
@@ -141,6 +150,10 @@ class PromptProtocol(PunctualHeads, PunctualReaders, HttpToolsProtocol):  # type
         """It has arrived."""
         self._reading = False
         super().on_message_complete()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Another protocol is asked for: uvicorn has dropped what came behind, so nothing more is read."""
+        self.cycle.keep_alive = False
 
     # Our own requests.
 
