@@ -18,6 +18,9 @@ from textmill.settings import KeySettings, Settings, TokenSettings
 
 logger = logging.getLogger("textmill")
 
+UNDERSCORES = ("flask", "granian")
+"""Where a header with underscores in its name cannot be told from one with hyphens (WSGI's own flaw)."""
+
 
 def check_access(settings: Settings) -> None:
     """Make sure that who may call, and how much, can be decided with these settings; nothing is made.
@@ -109,6 +112,12 @@ def _doubts(settings: Settings) -> Iterator[str]:
         yield (
             "security.trusted_proxies has every address, so callers choose under which one they are counted "
             "(X-Forwarded-For). Name the proxies alone."
+        )
+    if security.trusted_proxies and (settings.server.framework, settings.server.server) == UNDERSCORES:
+        yield (
+            "granian on Flask takes X_Forwarded_For for X-Forwarded-For, so callers choose under which "
+            "address they are counted, unless the proxy drops names with underscores (nginx does). Let it, "
+            "or take gunicorn."
         )
     if "*" in security.cors_origins and security.auth == "none":
         yield (

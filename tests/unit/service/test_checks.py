@@ -66,6 +66,13 @@ def test_settings_of_keys_that_are_not_taken_are_a_mistake() -> None:
     [
         ("callers choose under which one they are counted", {"security": {"trusted_proxies": ["0.0.0.0/0"]}}),
         ("callers choose under which one they are counted", {"security": {"trusted_proxies": ["::/0"]}}),
+        (
+            "granian on Flask takes X_Forwarded_For",
+            {
+                "server": {"framework": "flask", "server": "granian"},
+                "security": {"trusted_proxies": ["10.0.0.0/8"]},
+            },
+        ),
         ("every web page", {"security": {"cors_origins": ["*"]}}),
         (
             "up to 3 times what rates allows",
@@ -89,6 +96,7 @@ def test_what_is_seldom_meant_is_told(
     "groups",
     [
         {},
+        {"server": {"framework": "flask"}, "security": {"trusted_proxies": ["10.0.0.0/8"]}},
         {"security": {"trusted_proxies": ["10.0.0.0/8", "::1"], "cors_origins": ["https://a.example"]}},
         {"security": {**REQUIRED, "cors_origins": ["*"]}},
         {"server": {"workers": 3}, "rates": {"requests": "5/minute", "store": "redis://127.0.0.1"}},
