@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 from uvicorn import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from textmill.service.messages import Exchange, Request
@@ -27,7 +27,7 @@ from textmill.web.slow_readers import PunctualReaders
 
 logger = logging.getLogger(__name__)
 
-MOST_WAITING = 100
+MOST_WAITING = 1000
 """Requests of a connection that may wait for the one before: each takes two kilobytes, for twenty sent."""
 
 
@@ -81,6 +81,7 @@ class PromptProtocol(PunctualHeads, PunctualReaders, HttpToolsProtocol):  # type
             limits = config.loaded_app.service.settings.limits
             self.head_seconds, self.reply_seconds = limits.head_seconds, limits.reply_seconds
         self._row = _row()
+        self._begun: RequestResponseCycle | None = None  # the request that uvicorn answers at present
         self._reading = False  # whether uvicorn's parser is inside a request
         self._busy = False  # from our request's arrival until its answer is sent
         self._stalled = False  # from then on until the answer is read, where it is read slowly
@@ -150,6 +151,18 @@ class PromptProtocol(PunctualHeads, PunctualReaders, HttpToolsProtocol):  # type
         """It has arrived."""
         self._reading = False
         super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """What is malformed ends the connection; nobody waits for what was asked before."""
+        for cycle in (self._begun, self.cycle, *(waiting for waiting, _ in self.pipeline)):
+            if cycle is not None:
+                cycle.disconnected = True
+                cycle.message_event.set()
+        super().send_400_response(msg)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._begun = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _unsupported_upgrade_warning(self) -> None:
         """Another protocol is asked for: uvicorn has dropped what came behind, so nothing more is read."""
