@@ -46,6 +46,7 @@ class Information:
         self._engine = engine
         self._secured = settings.security.auth == "required"
         self._issuing = settings.oauth.enabled
+        self._closed = settings.security.docs == "closed"
         self._troubles = troubles
         self.draining = False
 
@@ -96,7 +97,8 @@ class Information:
 
     def openapi(self, request: Request, _parameter: str) -> Reply:
         """`GET /openapi.json`."""
-        return _file(request, JSON, document_bytes(secured=self._secured, issuing=self._issuing))
+        document = document_bytes(secured=self._secured, issuing=self._issuing, closed=self._closed)
+        return _file(request, JSON, document)
 
     def docs(self, request: Request, _parameter: str) -> Reply:
         """`GET /docs`: Swagger UI."""
