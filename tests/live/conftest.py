@@ -18,6 +18,7 @@ NARROW = {
     "TEXTMILL_ENGINE__DEADLINE_SECONDS": "40",
     "TEXTMILL_LIMITS__BODY_SECONDS": "1.5",
     "TEXTMILL_LIMITS__BODY_BYTES": "1000000",
+    "TEXTMILL_LIMITS__REPLY_SECONDS": "1.5",
 }
 """Bounds that a test reaches within seconds."""
 

@@ -222,6 +222,8 @@ EVERYTHING = {
     "413": post(b"Content-Length: 99999999", body=b"{" * 3_000_000),
     "415": b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",
     "422": post(b"Content-Length: 2", body=b"{}"),
+    "a request, then nonsense": GET + b"\r\n\x00nonsense\r\n\r\n",
+    "very many requests": (GET + b"\r\n") * 5000,
     "CONNECT": b"CONNECT a.example:443 HTTP/1.1\r\nHost: x\r\n\r\n",
     "TRACE": b"TRACE / HTTP/1.1\r\nHost: x\r\n\r\n",
     "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",

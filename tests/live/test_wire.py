@@ -17,6 +17,9 @@ from tests.live.wire import chunked, dialled, head, read_answer, read_to_end
 BODY = json.dumps({"text": TEXT}).encode()
 JSON = "Content-Type: application/json"
 BODY_SECONDS = 1.5
+REPLY_SECONDS = 1.5
+MORE_THAN_BUFFERS = 12
+"""So many megabytes and more no system keeps for a connection."""
 LIMIT = 1_000_000
 LARGE = b'{"text":"' + b"a" * LIMIT + b'"}'
 
@@ -77,6 +80,24 @@ def test_many_slow_bodies_do_not_hold_up_the_others(server: Server) -> None:
     finally:
         for connection in connections:
             connection.close()
+
+
+def test_slow_readers_are_ended_while_others_are_served(server: Server) -> None:
+    """Who asks for much and reads nothing: the connection ends, with less than was asked for."""
+    path = "/docs/swagger-ui-bundle.js"
+    size = len(server.ask("GET", path)[2])
+    started = time.monotonic()
+    connections = [socket.create_connection(("127.0.0.1", server.port), timeout=30) for _ in range(8)]
+    try:
+        for connection in connections:
+            connection.sendall(head("GET", path, "X-Other: 1") * MORE_THAN_BUFFERS)
+        while time.monotonic() - started < REPLY_SECONDS * 2 + 1:
+            assert 200 == server.post("/predict", {"text": TEXT})[0]
+        found = [len(read_to_end(connection)) for connection in connections]
+    finally:
+        for connection in connections:
+            connection.close()
+    assert [] == [length for length in found if length >= size * MORE_THAN_BUFFERS]
 
 
 def test_a_caller_that_leaves_breaks_nothing(server: Server) -> None:

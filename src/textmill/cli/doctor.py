@@ -18,9 +18,10 @@ from textmill.engine.threads import NATIVE_THREADS, VARIABLES, available_cpus
 from textmill.errors import TextmillError
 from textmill.runtimes.base import ModelSpec
 from textmill.runtimes.registry import load
-from textmill.service.authentication import authentication, check_keys
+from textmill.service.authentication import takes_keys
+from textmill.service.checks import check_access, doubts
 from textmill.service.lifecycle import specs
-from textmill.settings import Settings
+from textmill.settings import Settings, TokenSettings
 from textmill.web import tls
 from textmill.web.servers import check_exposure, server_of
 
@@ -51,6 +52,7 @@ def doctor(
     """
     settings = Settings.load(config)
     findings = [*_versions(), *_cpus(settings), _server(settings), _access(settings)]
+    findings += [Finding("look at", doubt) for doubt in doubts(settings)]
     with Console(stderr=True).status("Loading the models"):
         findings += [_model(spec) for spec in specs(settings).values()]
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
@@ -95,18 +97,26 @@ def _server(settings: Settings) -> Finding:
 
 def _access(settings: Settings) -> Finding:
     """Who may call, and whether what that takes is there."""
-    auth = settings.security.auth
     try:
         check_exposure(settings)
         tls.context(settings.server)
-        check_keys(settings)
-        access, _ = authentication(settings)
+        check_access(settings)
     except TextmillError as error:
         return Finding("access", str(error), good=False)
-    if access is not None:
-        access.close()
     https = "HTTPS" if tls.is_secure(settings.server) else "plain HTTP"
-    return Finding("access", f"auth {auth}, {https} on {settings.server.host}", good=True)
+    return Finding("access", f"{_asked(settings)}, {https} on {settings.server.host}", good=True)
+
+
+def _asked(settings: Settings) -> str:
+    """What callers must bring."""
+    if settings.security.auth == "none":
+        return "auth none"
+    kinds = {
+        "API keys": takes_keys(settings),
+        "tokens": settings.tokens != TokenSettings(),
+        "tokens for keys": settings.oauth.enabled,
+    }
+    return f"auth required ({', '.join(kind for kind, taken in kinds.items() if taken)})"
 
 
 def _model(spec: ModelSpec) -> Finding:

@@ -13,7 +13,7 @@ import textmill
 from textmill.cli.models import named, verified_with
 from textmill.runtimes.base import ModelSpec
 from textmill.runtimes.registry import DEFAULT_MODELS, check
-from textmill.service.authentication import check_keys
+from textmill.service.checks import check_access
 from textmill.service.lifecycle import specs
 from textmill.settings import Settings
 from textmill.web import tls
@@ -95,7 +95,7 @@ def serve(  # noqa: PLR0913 - one parameter for each flag
     tls.context(settings.server)
     if verify_with:
         settings = verified_with(settings, verify_with)
-    check_keys(settings)
+    check_access(settings)
     name = server_of(settings.server)
     served = specs(settings)
     for spec in served.values():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from textmill import errors
@@ -260,3 +260,8 @@ ROUTES: tuple[Route, ...] = (
         errors=(errors.RouteNotFoundError,),
     ),
 )
+
+
+def closed(route: Route) -> Route:
+    """The route where documentation is not for everybody."""
+    return replace(route, scope="models:read") if route.tag == "about" else route

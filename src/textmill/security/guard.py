@@ -9,6 +9,8 @@ from textmill.security import credentials
 from textmill.security.principals import Principal
 from textmill.security.verifiers import Verifier
 
+MISSING = "Send an API key ('X-API-Key') or a token ('Authorization: Bearer')."
+
 
 class Guard:
     """Knows who may come in.
@@ -26,10 +28,13 @@ class Guard:
         """Who is asking.
 
         Raises:
+            CredentialsMissingError: they do not say, and must.
             CredentialsInvalidError, CredentialsAmbiguousError, AuthUnavailableError: it cannot be told.
         """
         credential = credentials.find(headers)
         if credential is None:
+            if not self._nobody.scopes:
+                raise CredentialsMissingError(MISSING)
             return self._nobody
         for verifier in self._verifiers:
             if verifier.takes(credential):
@@ -46,9 +51,7 @@ class Guard:
         if principal.may(scope):
             return
         if principal.kind == "anonymous":
-            raise CredentialsMissingError(
-                "Send an API key ('X-API-Key') or a token ('Authorization: Bearer')."
-            )
+            raise CredentialsMissingError(MISSING)
         raise ScopeMissingError(scope)
 
     def start(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from textmill.errors import AuthUnavailableError
-from textmill.security.fetching import MOST_BYTES, SECONDS, FetchError, check_url, fetch
+from textmill.security.fetching import MOST_BYTES, SECONDS, FetchError, check_url, fetch, is_loopback
 from textmill.security.signatures import CheckingKey, TokenError, choose, public_keys
 
 logger = logging.getLogger(__name__)
@@ -209,6 +209,8 @@ def discovered(url: str, issuer: str | None) -> Load:
         named, keys = read_discovery(fetch(url))
         if named != issuer and (issuer is not None or not is_place_of(url, named)):
             raise FetchError("the discovery document is of another issuer")
+        if is_loopback(keys) and not is_loopback(url):
+            raise FetchError("the discovery document leads to this machine")
         return Document(fetch(keys), named)
 
     return load

@@ -6,6 +6,7 @@ import hashlib
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable
 from functools import lru_cache, partial
 from typing import TypeAlias
@@ -29,11 +30,13 @@ class Places:
 
     def __init__(self) -> None:
         self._open: dict[str, int] = {}
-        self._lock = threading.RLock()  # a lost place may be found while the lock is held
+        self._lost: deque[str] = deque()
+        self._lock = threading.Lock()
 
     def take(self, caller: str, most: int) -> Place | None:
         """A place, or None where all are taken."""
         with self._lock:
+            self._count_lost()
             found = self._open.get(caller, 0)
             if found >= most:
                 return None
@@ -43,14 +46,27 @@ class Places:
     def give_back(self, caller: str) -> None:
         """One place less is taken."""
         with self._lock:
-            left = self._open[caller] - 1
-            if left:
-                self._open[caller] = left
-            else:
-                del self._open[caller]
+            self._less(caller)
+
+    def lose(self, caller: str) -> None:
+        """As `give_back`, when a place is next taken: it may be lost at any moment, also amid a count."""
+        self._lost.append(caller)
 
     def __len__(self) -> int:
-        return len(self._open)
+        with self._lock:
+            self._count_lost()
+            return len(self._open)
+
+    def _count_lost(self) -> None:
+        while self._lost:
+            self._less(self._lost.popleft())
+
+    def _less(self, caller: str) -> None:
+        left = self._open[caller] - 1
+        if left:
+            self._open[caller] = left
+        else:
+            del self._open[caller]
 
 
 class Place:
@@ -69,7 +85,8 @@ class Place:
             places.give_back(self._caller)
 
     def __del__(self) -> None:
-        self.leave()
+        if self._places is not None:
+            self._places.lose(self._caller)
 
 
 class Rates:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import secrets
@@ -32,15 +33,33 @@ def signing_key(file: str) -> SigningKey:
             _make(path)
         return _read(path)
     except OSError as error:
-        raise ConfigurationError(
-            f"oauth.signing_key_file {file!r} can be neither read nor made: {error.strerror or error}. "
-            "Name a file in a folder that this user can write to."
-        ) from None
+        raise _unmakeable(file, error) from None
     except ValueError as error:
         raise ConfigurationError(
             f"oauth.signing_key_file {file!r} cannot be used: {error}. "
             "Name another file; it is made where it does not exist."
         ) from None
+
+
+def check_signing_key(file: str) -> None:
+    """Make sure that `signing_key` will have one, without making it: whoever looks may be another user.
+
+    Raises:
+        ConfigurationError: as there.
+    """
+    folder = Path(file).absolute().parent
+    if Path(file).exists():
+        signing_key(file)
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        why = errno.EACCES if folder.is_dir() else errno.ENOENT
+        raise _unmakeable(file, OSError(why, os.strerror(why)))
+
+
+def _unmakeable(file: str, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f"oauth.signing_key_file {file!r} can be neither read nor made: {error.strerror or error}. "
+        "Name a file in a folder that this user can write to."
+    )
 
 
 def _read(path: Path) -> SigningKey:

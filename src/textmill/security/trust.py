@@ -27,6 +27,7 @@ def token_verifier(settings: TokenSettings) -> TokenVerifier | None:
     sources = [secret, settings.jwks, settings.discovery]
     given = sum(source is not None for source in sources)
     if given == 0:
+        _check_unused(settings)
         return None
     if given > 1:
         raise ConfigurationError(
@@ -36,6 +37,15 @@ def token_verifier(settings: TokenSettings) -> TokenVerifier | None:
     check_installed("Checking tokens")
     rules = _rules(settings, WITH_KEYS if secret is None else WITH_SECRET)
     return TokenVerifier(_keys(settings, secret), rules)
+
+
+def _check_unused(settings: TokenSettings) -> None:
+    """Whether it is meant that no tokens are taken."""
+    if settings != TokenSettings():
+        raise ConfigurationError(
+            "tokens has no source of keys, so no token could be checked. Set one of secret (or secret_file), "
+            "jwks and discovery."
+        )
 
 
 def _check_rules(settings: TokenSettings, *, shared: bool) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
-from textmill.errors import ConfigurationError, KeyStoreError, MissingExtraError
-from textmill.security.failures import MAKE_ONE
+from textmill.errors import MissingExtraError
 from textmill.security.guard import Guard
 from textmill.security.issuer import Issuer, KeyHolders
 from textmill.security.keyring import Keyring
@@ -21,8 +19,6 @@ from textmill.settings import KeySettings, Settings
 
 if TYPE_CHECKING:
     from textmill.security.rates import Rates
-
-logger = logging.getLogger("textmill")
 
 
 def authentication(settings: Settings) -> tuple[Access | None, Issuer | None]:
@@ -68,13 +64,8 @@ def rates(settings: Settings) -> Rates | None:
 
 def issuer(settings: Settings, holders: KeyHolders | None) -> Issuer | None:
     """Who gives tokens to holders of keys; None gives none."""
-    if not settings.oauth.enabled:
+    if not settings.oauth.enabled or holders is None:
         return None
-    if holders is None:
-        raise ConfigurationError(
-            "oauth.enabled gives tokens for API keys, and none are asked for here. Set security.auth to "
-            "'required', or leave oauth.enabled out."
-        )
     check_installed("Giving tokens")
     return Issuer(settings.oauth, signing_key(settings.oauth.signing_key_file), holders)
 
@@ -94,27 +85,3 @@ def keyring(settings: KeySettings) -> Keyring:
         refresh_seconds=settings.refresh_seconds,
         cached_seconds=settings.cached_seconds,
     )
-
-
-def check_keys(settings: Settings) -> None:
-    """Tell an operator at once that the key store was never made; the server does not make it.
-
-    Nothing else ends the start: a store that is locked or out of reach may come back, and until then the
-    server answers 503 to keys, and its readiness says why.
-
-    Raises:
-        KeyStoreError: there is no store, or it has no tables.
-        ConfigurationError: it can never be opened with these settings.
-    """
-    if not takes_keys(settings):
-        return
-    store = open_store(settings.keys)
-    try:
-        version = store.version()
-    except KeyStoreError as error:
-        logger.warning("Starting without API keys, which are tried again. %s", error)
-        return
-    finally:
-        store.close()
-    if version is None:
-        raise KeyStoreError(f"There are no API keys in the store ({store.where}); {MAKE_ONE}")

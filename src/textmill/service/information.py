@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -45,6 +46,7 @@ class Information:
         self._engine = engine
         self._secured = settings.security.auth == "required"
         self._issuing = settings.oauth.enabled
+        self._closed = settings.security.docs == "closed"
         self._troubles = troubles
         self.draining = False
 
@@ -95,7 +97,8 @@ class Information:
 
     def openapi(self, request: Request, _parameter: str) -> Reply:
         """`GET /openapi.json`."""
-        return _file(request, JSON, document_bytes(secured=self._secured, issuing=self._issuing))
+        document = document_bytes(secured=self._secured, issuing=self._issuing, closed=self._closed)
+        return _file(request, JSON, document)
 
     def docs(self, request: Request, _parameter: str) -> Reply:
         """`GET /docs`: Swagger UI."""
@@ -105,8 +108,7 @@ class Information:
         """`GET /docs/{asset}`."""
         if name not in ASSETS:
             raise RouteNotFoundError("The API page has no such file.")
-        body = (files("textmill.service") / "swagger" / name).read_bytes()
-        return _file(request, ASSETS[name], body)
+        return _file(request, ASSETS[name], _asset(name))
 
 
 def _summary(name: str, lane: Lane) -> dict[str, Any]:
@@ -118,9 +120,20 @@ def _health(status: str, **facts: Any) -> Reply:
     return json_reply({"status": status, **facts}, status=200 if status == "pass" else 503, headers=headers)
 
 
+@cache
+def _asset(name: str) -> bytes:
+    """A file of the API page, read once: they are large, and everybody may ask for them at any rate."""
+    return (files("textmill.service") / "swagger" / name).read_bytes()
+
+
+@lru_cache(16)
+def _etag(body: bytes) -> str:
+    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+
+
 def _file(request: Request, media_type: str, body: bytes) -> Reply:
     """A file that a browser may keep, and ask about again with its ETag."""
-    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    etag = _etag(body)
     headers = (
         ("etag", etag),
         ("cache-control", "no-cache"),

@@ -14,6 +14,7 @@ from textmill.engine.sharing import load_shared
 from textmill.runtimes.base import ModelSpec
 from textmill.runtimes.registry import DEFAULT_MODELS
 from textmill.service.authentication import authentication
+from textmill.service.checks import check_meant, doubts
 from textmill.service.service import Service
 from textmill.settings import EngineSettings, ModelSettings, Settings
 
@@ -34,6 +35,9 @@ def create_service(settings: Settings | None = None, shared: Mapping[str, Placed
         ConfigurationError: the settings cannot be used.
     """
     settings = settings or Settings.load()
+    check_meant(settings)
+    for doubt in doubts(settings):
+        logger.warning("%s", doubt)
     engine = Engine(models(settings), listener=announce, shared=shared)
     access, issuer = authentication(settings)
     return Service(settings, engine, access=access, issuer=issuer, in_flight=waiting_threads(settings))

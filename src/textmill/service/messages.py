@@ -14,6 +14,9 @@ from textmill.engine.calls import Outcome
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]
 
+BODILESS = frozenset({204, 304})
+"""The statuses of replies that have no body; a 304 with a length would tell a wrong one of the page's."""
+
 
 class Grant(Protocol):
     """That a request may go on."""
@@ -38,7 +41,7 @@ class Grant(Protocol):
 
 @dataclass(slots=True)
 class Request:
-    """An HTTP request as plain values.
+    """An HTTP request as plain values. Credentials and texts are not in its `repr`.
 
     Attributes:
         path: decoded, without query; below the prefix where textmill is embedded.
@@ -49,8 +52,8 @@ class Request:
 
     method: str
     path: str
-    headers: Mapping[str, str]
-    body: bytes | None = b""
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes | None = field(default=b"", repr=False)
     peer: str | None = None
     grant: Grant | None = field(default=None, repr=False)
 
@@ -65,8 +68,13 @@ class Reply:
 
     status: int
     headers: Headers
-    body: bytes
+    body: bytes = field(repr=False)
     close: bool = False
+
+    @property
+    def length(self) -> Headers:
+        """The header that tells the body's length; none where the status has no body (RFC 9110, 8.6)."""
+        return () if self.status in BODILESS else (("content-length", str(len(self.body))),)
 
 
 def json_reply(value: object, status: int = 200, headers: Headers = ()) -> Reply:

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 import textmill
+from textmill.contracts import routes
 from textmill.contracts.base import MODEL_NAME, Schema
 from textmill.contracts.problems import MEDIA_TYPE, Problem, kind_of
 from textmill.contracts.routes import ROUTES, Route
@@ -59,20 +60,22 @@ PARAMETERS = {
 
 
 @cache
-def document_bytes(*, secured: bool = True, issuing: bool = True) -> bytes:
+def document_bytes(*, secured: bool = True, issuing: bool = True, closed: bool = False) -> bytes:
     """The document, as it is served.
 
     Args:
         secured: whether callers must show who they are.
         issuing: whether we give tokens ourselves.
+        closed: whether documentation takes a scope too.
     """
-    found = document(secured=secured, issuing=issuing)
+    found = document(secured=secured, issuing=issuing, closed=closed)
     return json.dumps(found, indent=1, ensure_ascii=False).encode() + b"\n"
 
 
-def document(*, secured: bool = True, issuing: bool = True) -> dict[str, Any]:
+def document(*, secured: bool = True, issuing: bool = True, closed: bool = False) -> dict[str, Any]:
     """The document, as values."""
-    documented = [route for route in ROUTES if route.documented and (issuing or route.feature != "oauth")]
+    offered = map(routes.closed, ROUTES) if closed else ROUTES
+    documented = [route for route in offered if route.documented and (issuing or route.feature != "oauth")]
     known = (SCHEMES | OAUTH if issuing else SCHEMES) if secured else {}
     paths: dict[str, Any] = {}
     for route in documented:
@@ -86,10 +89,10 @@ def document(*, secured: bool = True, issuing: bool = True) -> dict[str, Any]:
     }
 
 
-def schemas(routes: list[Route]) -> dict[str, Any]:
+def schemas(documented: list[Route]) -> dict[str, Any]:
     """The JSON Schema of every body."""
-    requests = {(schema, "validation") for route in routes for schema in route.request}
-    answers = [schema for route in routes for schema in (*route.reply, *route.refusal, Problem)]
+    requests = {(schema, "validation") for route in documented for schema in route.request}
+    answers = [schema for route in documented for schema in (*route.reply, *route.refusal, Problem)]
     replies = {(schema, "serialization") for schema in answers}
     models: Any = sorted(requests | replies, key=lambda pair: pair[0].__name__)
     _, definitions = models_json_schema(models, ref_template=REFERENCE)

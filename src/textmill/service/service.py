@@ -13,11 +13,10 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import TypeAlias
 
 from textmill.contracts.base import MODEL_NAME
-from textmill.contracts.routes import ROUTES, Route
+from textmill.contracts.routes import ROUTES, Route, closed
 from textmill.engine.engine import Engine
 from textmill.errors import DeadlineExceededError, OverloadedError, RateLimitedError
 from textmill.security.issuer import Issuer
-from textmill.security.principals import READ_MODELS
 from textmill.service.access import Access
 from textmill.service.authorization import Authorization
 from textmill.service.cors import Cors
@@ -71,12 +70,12 @@ class Service:
         self._numbers = itertools.count(1)
         self._information = Information(engine, settings, access.troubles if access else list)
         self._predictions = Predictions(engine, settings)
-        self.routes = tuple(route for route in ROUTES if issuer is not None or route.feature != "oauth")
+        self.routes = _served(settings, issuing=issuer is not None)
         self._router = Router(self.routes)
         homes = [self._information, self._predictions, *([Authorization(issuer)] if issuer else [])]
         self._operations = _operations(self.routes, homes)
-        self._scopes = {route.operation: scope_of(route, settings) for route in self.routes}
-        self._counted = {route.operation for route in self.routes if _is_counted(route, settings)}
+        self._scopes = {route.operation: route.scope for route in self.routes}
+        self._counted = {route.operation for route in self.routes if RateLimitedError in route.problems}
         self._cors = Cors(settings.security.cors_origins) if settings.security.cors_origins else None
         self._always = (*SAFE, *_transport(settings), *_unnamed(settings))
 
@@ -134,14 +133,15 @@ class Service:
 
     def _accept(self, exchange: Exchange, answer: Pending) -> None:
         """Let an exchange wait, or shed it where the server has no thread left to wait with."""
-        if self._in_flight is not None and len(self._waiting) >= self._in_flight:
-            answer.future.cancel()
-            exchange.answer = OverloadedError(
-                "All threads of this server are waiting for models; send the request again later.",
-                retry_after=1,
-            )
-            return
-        self._waiting.add(id(exchange))
+        if self._in_flight is not None:
+            if len(self._waiting) >= self._in_flight:
+                answer.future.cancel()
+                exchange.answer = OverloadedError(
+                    "All threads of this server are waiting for models; send the request again later.",
+                    retry_after=1,
+                )
+                return
+            self._waiting.add(id(exchange))
         exchange.patience = answer.deadline - self.engine.clock()
 
     def abandon(self, exchange: Exchange) -> None:
@@ -185,16 +185,10 @@ class Service:
             exchange.grant.leave()
 
 
-def scope_of(route: Route, settings: Settings) -> str | None:
-    """What a route takes; None where it is open to everybody."""
-    if route.scope is None and route.tag == "about" and settings.security.docs == "closed":
-        return READ_MODELS
-    return route.scope
-
-
-def _is_counted(route: Route, settings: Settings) -> bool:
-    """Whether its calls may be limited: those that take a scope, and those that say so themselves."""
-    return scope_of(route, settings) is not None or RateLimitedError in route.problems
+def _served(settings: Settings, *, issuing: bool) -> tuple[Route, ...]:
+    """The routes, with what each takes."""
+    found = (route for route in ROUTES if issuing or route.feature != "oauth")
+    return tuple(closed(route) if settings.security.docs == "closed" else route for route in found)
 
 
 def _transport(settings: Settings) -> Headers:

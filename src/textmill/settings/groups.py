@@ -55,6 +55,8 @@ class LimitSettings(Group):
     """How long a request's line and headers may take to arrive; then the connection is closed."""
     body_seconds: Seconds = 10.0
     """How long a body may take to arrive; longer is answered with 408."""
+    reply_seconds: Seconds = 60.0
+    """How long a reply may take to be read, where it is large; then the connection is closed."""
     texts: Annotated[int, Field(ge=1)] = 256
     """Texts of a call; more is answered with 422."""
     text_characters: Annotated[int, Field(ge=1)] = 200_000

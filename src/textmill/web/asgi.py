@@ -58,7 +58,11 @@ class Door:
         answer = await self._desk.enter(messages.Request(scope["method"], path, _lookup(scope), body, peer))
         if isinstance(answer, messages.Reply):
             return answer
-        await _wait(self._service, answer, receive)
+        try:
+            await _wait(self._service, answer, receive)
+        except asyncio.CancelledError:  # a host's time limit, or its end
+            self._service.abandon(answer)
+            raise
         return self._service.finish(answer)
 
     def _answer(self, request: messages.Request) -> messages.Reply | messages.Exchange:
@@ -69,8 +73,7 @@ class Door:
 
 def headers(reply: messages.Reply) -> messages.Headers:
     """The reply's headers with those that HTTP needs."""
-    length = ("content-length", str(len(reply.body)))
-    return (*reply.headers, length, *((("connection", "close"),) if reply.close else ()))
+    return (*reply.headers, *reply.length, *((("connection", "close"),) if reply.close else ()))
 
 
 def _lookup(scope: Scope) -> dict[str, str]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
 
-from textmill.service.messages import Headers, Reply, Request
+from textmill.service.messages import BODILESS, Headers, Reply, Request
 
 MOST = 16_384
 """Bytes of a plain request at most."""
@@ -54,7 +54,7 @@ class Head:
 
     method: str
     path: str
-    headers: dict[str, str]
+    headers: dict[str, str] = field(repr=False)
     length: int
 
 
@@ -78,7 +78,8 @@ def write(reply: Reply, *, close: bool, head_only: bool = False) -> bytes:
     """
     start, length = _start(reply.status, int(time.time())), len(reply.body)
     last = "connection: close\r\n" if close else ""
-    head = f"{start}{_lines(reply.headers)}content-length: {length}\r\n{last}\r\n".encode("latin-1")
+    size = "" if reply.status in BODILESS else f"content-length: {length}\r\n"
+    head = f"{start}{_lines(reply.headers)}{size}{last}\r\n".encode("latin-1")
     return head if head_only else head + reply.body
 
 

@@ -43,8 +43,7 @@ class ContractApp(Flask):
         if self.is_extended():
             return super().wsgi_app(environ, start_response)
         reply = self._door.finish(self._door.begin(environ), environ)
-        length = ("content-length", str(len(reply.body)))
-        start_response(wsgi.STATUSES[reply.status], [*reply.headers, length])
+        start_response(wsgi.STATUSES[reply.status], [*reply.headers, *reply.length])
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else reply.body]
 
     def is_extended(self) -> bool:
@@ -88,7 +87,7 @@ def _everything(door: wsgi.Door) -> Callable[..., Response]:
     """Answer any request, also one that Flask found no route or method for."""
 
     def view(_error: object = None, **_parameters: str) -> Response:
-        return _response(door, request.path)
+        return _response(door)  # not `request.path`, which takes `//predict` for `/predict`
 
     return view
 
@@ -102,7 +101,7 @@ def _operation(door: wsgi.Door, route: Route) -> Callable[..., Response]:
     return view
 
 
-def _response(door: wsgi.Door, path: str) -> Response:
+def _response(door: wsgi.Door, path: str | None = None) -> Response:
     environ = request.environ
     reply = door.finish(door.begin(environ, path), environ)
     return Response(reply.body, reply.status, list(reply.headers))

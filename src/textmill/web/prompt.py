@@ -22,8 +22,13 @@ Answer: TypeAlias = tuple[bytes, bool]
 
 
 class PromptWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's threads, without a thread for what needs none."""
+    """gunicorn's threads, without a thread for what needs none.
 
+    Attributes:
+        reply_seconds: how long an answer may take to be read.
+    """
+
+    reply_seconds: float
     keepalived_conns: deque[Any]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -110,7 +115,7 @@ class PromptWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _send(self, conn: Any, data: bytes, kept: bool) -> bool:  # noqa: FBT001 - a pool calls it by position
         """Send what is left, however slowly it is read; whether the connection is kept."""
-        conn.sock.settimeout(self.cfg.timeout)
+        conn.sock.settimeout(self.reply_seconds)
         conn.sock.sendall(data)
         return kept
 

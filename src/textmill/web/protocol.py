@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 from uvicorn import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from textmill.service.messages import Exchange, Request
@@ -23,8 +23,12 @@ from textmill.web.desk import Row
 from textmill.web.fastapi import ContractApp
 from textmill.web.mailbox import Mailbox
 from textmill.web.slow_heads import PunctualHeads
+from textmill.web.slow_readers import PunctualReaders
 
 logger = logging.getLogger(__name__)
+
+MOST_WAITING = 1000
+"""Requests of a connection that may wait for the one before: each takes two kilobytes, for twenty sent."""
 
 
 class Wait:
@@ -57,7 +61,7 @@ class Wait:
         self._done()
 
 
-class PromptProtocol(PunctualHeads, HttpToolsProtocol):  # type: ignore[misc]  # a transport is narrower than its base
+class PromptProtocol(PunctualHeads, PunctualReaders, HttpToolsProtocol):  # type: ignore[misc]  # a transport is narrower than its base
     """uvicorn's protocol, without uvicorn's machinery for what needs none.
 
     At any moment a connection is either uvicorn's or ours: a plain request is taken only where nothing of an
@@ -74,8 +78,10 @@ class PromptProtocol(PunctualHeads, HttpToolsProtocol):  # type: ignore[misc]  #
         super().__init__(config, server_state, app_state, _loop)
         self._contract = contract(config)
         if isinstance(config.loaded_app, ContractApp):
-            self.head_seconds = config.loaded_app.service.settings.limits.head_seconds
+            limits = config.loaded_app.service.settings.limits
+            self.head_seconds, self.reply_seconds = limits.head_seconds, limits.reply_seconds
         self._row = _row()
+        self._begun: RequestResponseCycle | None = None  # the request that uvicorn answers at present
         self._reading = False  # whether uvicorn's parser is inside a request
         self._busy = False  # from our request's arrival until its answer is sent
         self._stalled = False  # from then on until the answer is read, where it is read slowly
@@ -131,7 +137,13 @@ class PromptProtocol(PunctualHeads, HttpToolsProtocol):  # type: ignore[misc]  #
     # What uvicorn's parser calls.
 
     def on_message_begin(self) -> None:
-        """A request that uvicorn reads has begun."""
+        """A request that uvicorn reads has begun.
+
+        Raises:
+            ValueError: too many wait already; uvicorn refuses it and ends the connection.
+        """
+        if len(self.pipeline) >= MOST_WAITING:
+            raise ValueError("too many requests at once")
         self._reading = True
         super().on_message_begin()
 
@@ -139,6 +151,22 @@ class PromptProtocol(PunctualHeads, HttpToolsProtocol):  # type: ignore[misc]  #
         """It has arrived."""
         self._reading = False
         super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """What is malformed ends the connection; nobody waits for what was asked before."""
+        for cycle in (self._begun, self.cycle, *(waiting for waiting, _ in self.pipeline)):
+            if cycle is not None:
+                cycle.disconnected = True
+                cycle.message_event.set()
+        super().send_400_response(msg)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._begun = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Another protocol is asked for: uvicorn has dropped what came behind, so nothing more is read."""
+        self.cycle.keep_alive = False
 
     # Our own requests.
 

@@ -20,6 +20,7 @@ from typing import Any
 from gunicorn.http import errors, wsgi
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn
 
+from textmill.settings import LimitSettings
 from textmill.web.prompt import PromptWorker
 from textmill.web.slow_bodies import SlowBodies
 
@@ -117,7 +118,11 @@ class PunctualWorker(PromptWorker):
     def handle_request(self, req: Any, conn: Any) -> Any:
         """Answer a request whose head has arrived."""
         conn.head.close()
-        return super().handle_request(req, conn)
+        conn.sock.settimeout(self.reply_seconds)  # gunicorn would wait for ever for one who does not read
+        try:
+            return super().handle_request(req, conn)
+        except TimeoutError:
+            return False
 
     def handle_error(self, _req: Any, client: socket.socket, _addr: Any, exc: Exception) -> None:
         """Answer what could not be read; what it was is repeated to nobody, for it may hold a key."""
@@ -139,9 +144,10 @@ def _status(error: Exception) -> int:
     return HTTPStatus.BAD_REQUEST if isinstance(error, errors.ParseException) else 500
 
 
-def worker(seconds: float) -> type[PunctualWorker]:
-    """The worker whose heads take at most so long."""
-    return type("Worker", (PunctualWorker,), {"head_seconds": seconds})
+def worker(limits: LimitSettings) -> type[PunctualWorker]:
+    """The worker whose heads and replies take at most as long as these say."""
+    seconds = {"head_seconds": limits.head_seconds, "reply_seconds": limits.reply_seconds}
+    return type("Worker", (PunctualWorker,), seconds)
 
 
 def _say_no_name() -> None:

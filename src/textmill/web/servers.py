@@ -148,7 +148,7 @@ def _gunicorn(settings: Settings, bound: socket.socket) -> None:
         "bind": [f"fd://{bound.fileno()}"],
         "backlog": BACKLOG,
         "workers": server.workers,
-        "worker_class": punctual.worker(settings.limits.head_seconds),
+        "worker_class": punctual.worker(settings.limits),
         "threads": server.threads,
         "keepalive": int(server.keepalive_seconds),
         "graceful_timeout": int(server.drain_grace_seconds + server.drain_seconds) + 1,

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from flask import Flask
 
+logger = logging.getLogger("textmill")
+
 RESOLVED = "TEXTMILL_RESOLVED"
 """Carries the settings from `textmill serve` to its server processes, as JSON."""
 
@@ -60,6 +62,7 @@ def granian_flask_app() -> Flask:
 def _service() -> Service:
     settings = _settings()
     _prepare()
+    _warn_of_others(settings)
     return lifecycle.create_service(settings, shared)
 
 
@@ -72,6 +75,17 @@ def _prepare() -> None:
 def _settings() -> Settings:
     resolved = os.environ.get(RESOLVED)
     return Settings.model_validate_json(resolved) if resolved else Settings.load()
+
+
+def _warn_of_others(settings: Settings) -> None:
+    """Where another program started this app, nobody has looked who reaches it."""
+    security = settings.security
+    if RESOLVED not in os.environ and security.auth == "none" and not security.allow_public:
+        logger.warning(
+            "Nobody is asked for credentials (security.auth is 'none'), and the program that started this "
+            "app decides who reaches it. Set TEXTMILL_SECURITY__AUTH=required, or, if everybody may call, "
+            "TEXTMILL_SECURITY__ALLOW_PUBLIC=true."
+        )
 
 
 def _log_to_stderr() -> None:

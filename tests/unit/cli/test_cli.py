@@ -274,6 +274,7 @@ def test_doctor_finds_a_model_that_does_not_load(tmp_path: Path) -> None:
             {"TEXTMILL_SERVER__TLS_CERTIFICATE": "none.pem", "TEXTMILL_SERVER__TLS_KEY": "none.pem"},
             "none.pem",
         ),
+        ({"TEXTMILL_TOKENS__SECRET": "s" * 32}, "Set security.auth to 'required'"),
     ],
 )
 def test_doctor_finds_who_could_not_or_should_not_call(
@@ -282,9 +283,23 @@ def test_doctor_finds_who_could_not_or_should_not_call(
     """Exit code 1; the row says what to do about it."""
     path = Path(DEFAULT_MODELS["sentiment"].path)
     (tmp_path / "textmill.toml").write_text(f'[models.sentiment]\npath = "{path}"\n', encoding="utf-8")
-    code, shown, message = start(tmp_path, "doctor", COLUMNS="200", **variables)
+    code, shown, message = start(tmp_path, "doctor", text=b"", **{"COLUMNS": "200"} | variables)
     assert 1 == code, shown + message
     assert expected in shown
+
+
+def test_doctor_tells_what_is_seldom_meant_and_who_may_call(tmp_path: Path) -> None:
+    """Exit code 0; the server would start."""
+    path = Path(DEFAULT_MODELS["sentiment"].path)
+    (tmp_path / "textmill.toml").write_text(
+        f'[models.sentiment]\npath = "{path}"\n[security]\nauth = "required"\n'
+        f'trusted_proxies = ["0.0.0.0/0"]\n[tokens]\nsecret = "{"s" * 32}"\n',
+        encoding="utf-8",
+    )
+    code, shown, message = start(tmp_path, "doctor", COLUMNS="300")
+    assert 0 == code, shown + message
+    assert "auth required (tokens), plain HTTP on 127.0.0.1" in shown
+    assert "security.trusted_proxies has every address" in shown
 
 
 def test_the_program_ends_with_the_errors_exit_code(tmp_path: Path) -> None:

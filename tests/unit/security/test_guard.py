@@ -40,6 +40,12 @@ def test_a_credential_that_nobody_takes_is_invalid() -> None:
         nobody.identify({"x-api-key": "k.1"})
 
 
+def test_where_nobody_may_do_anything_credentials_are_asked_for_first() -> None:
+    """Before anything is looked at that an answer could tell of."""
+    with pytest.raises(CredentialsMissingError):
+        guard().identify({})
+
+
 def test_who_is_not_allowed_learns_what_it_takes() -> None:
     """The known are told the scope, the unknown to show who they are."""
     door = guard(open_to_all=("models:read",))

@@ -37,6 +37,7 @@ from tests.tokens import (
 )
 from textmill.errors import AuthUnavailableError, ConfigurationError, CredentialsInvalidError
 from textmill.security import fetching
+from textmill.security import jwks as jwks_module
 from textmill.security.fetching import FetchError, _SafeRedirects, check_url, fetch, is_loopback
 from textmill.security.jwks import (
     Document,
@@ -442,6 +443,22 @@ def test_an_issuer_is_found_by_its_discovery_document(server: IssuerServer) -> N
     with pytest.raises(CredentialsInvalidError):
         verifier.principal(signed(ec(), "ES256", claims(iss=ISSUER, **times)))
     verifier.close()
+
+
+def test_no_discovery_document_leads_from_outside_to_this_machine(
+    server: IssuerServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What listens here only, an outside issuer must not reach through us."""
+    document, asked = discovery(server, ISSUER), list[str]()
+
+    def fetched(url: str) -> bytes:
+        asked.append(url)
+        return document
+
+    monkeypatch.setattr(jwks_module, "fetch", fetched)
+    with pytest.raises(FetchError, match="leads to this machine"):
+        discovered("https://issuer.example/.well-known/openid-configuration", ISSUER)()
+    assert ["https://issuer.example/.well-known/openid-configuration"] == asked
 
 
 @pytest.mark.parametrize("expected", [None, "https://other.example"])

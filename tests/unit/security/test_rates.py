@@ -17,7 +17,7 @@ from tests.redis_server import PASSWORD, Server, redis_server
 from textmill.errors import ConfigurationError, RateLimitedError
 from textmill.security.counters import Charge, Local, Taken, limit
 from textmill.security.principals import Principal, Quota, anonymous
-from textmill.security.rates import Rates, Visit, rates
+from textmill.security.rates import Place, Places, Rates, Visit, rates
 from textmill.security.shared import PAUSE, Dependable, Shared, shared
 from textmill.security.windows import Limit
 from textmill.settings import RateSettings
@@ -191,6 +191,37 @@ def test_a_request_that_is_lost_makes_room(clock: Clock) -> None:
     gc.collect()
     came(limits).leave()
     assert 0 == len(limits.places)
+
+
+class Forgetful(str):
+    """A caller during whose count another place of theirs is lost, as the garbage collector may do it."""
+
+    __slots__ = ("looks", "lost")
+    looks: int
+    lost: list[Place | None]
+
+    def __hash__(self) -> int:
+        self.looks += 1
+        if self.looks == SECOND:
+            self.lost.clear()
+        return super().__hash__()
+
+
+SECOND = 2
+"""A count is read, then written; what is lost in between must not be overwritten."""
+
+
+def test_a_place_that_is_lost_amid_a_count_makes_room_too() -> None:
+    """Nothing stays taken for ever."""
+    places = Places()
+    caller = Forgetful("a")
+    caller.looks, caller.lost = 0, [places.take("a", 5)]
+    kept = places.take(caller, 5)
+
+    assert (kept is not None, []) == (True, caller.lost)
+    assert kept is not None
+    kept.leave()
+    assert 0 == len(places)
 
 
 def test_many_threads_take_just_the_places_there_are(clock: Clock) -> None:

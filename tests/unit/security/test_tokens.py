@@ -428,6 +428,7 @@ WRONG = [
     ({"discovery": "http://a.example/d", "audience": "a"}, "must be an https URL"),
     ({"discovery": "d.json", "audience": "a"}, "must be an https URL"),
     ({"jwks": "no/such/file.json", "audience": "a"}, "'no/such/file.json' cannot be used"),
+    ({"audience": "a", "issuer": "https://a.example"}, "tokens has no source of keys"),
     ({"secret_file": "no/such/file"}, "tokens.secret_file cannot be read"),
 ]
 

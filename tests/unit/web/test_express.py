@@ -224,3 +224,9 @@ def test_the_answer_to_head_has_the_body_s_length_and_no_body() -> None:
     head = express.write(Reply(404, (), b"{}"), close=False, head_only=True)
     assert head.startswith(b"HTTP/1.1 404 Not Found\r\n")
     assert head.endswith(b"content-length: 2\r\n\r\n")
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_what_has_no_body_tells_no_length(status: int) -> None:
+    """A length in a 304 would be taken for the page's (RFC 9110, 8.6)."""
+    assert b"content-length" not in express.write(Reply(status, (("etag", '"a"'),), b""), close=False)

@@ -30,6 +30,16 @@ def test_the_contract_alone_is_not_extended(app: ContractApp) -> None:
     assert not app.is_extended()
 
 
+def test_a_path_that_is_almost_one_stays_none_where_a_host_adds_something(app: ContractApp) -> None:
+    """As without it; who closes a path in front of textmill closes all of its spellings."""
+    app.before_request(lambda: None)
+    client = app.test_client()
+    assert [200, 404, 404] == [
+        client.get("/", environ_overrides={"PATH_INFO": path}).status_code
+        for path in ("/health/live", "//health/live", "/health//live")
+    ]
+
+
 @pytest.mark.parametrize(
     "extend",
     [

@@ -7,6 +7,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -20,13 +21,16 @@ from textmill.engine.placement import Place
 from textmill.service.service import Service
 from textmill.settings import Settings
 from textmill.web import fastapi
-from textmill.web.protocol import PromptProtocol, contract
+from textmill.web.protocol import MOST_WAITING, PromptProtocol, contract
 
 KEEP_ALIVE = 1
 HALF = 0.5
 SECONDS = 20
 LIVE = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
 DOCUMENT = LIVE.replace(b"/health/live", b"/openapi.json")
+LARGE = LIVE.replace(b"/health/live", b"/docs/swagger-ui-bundle.js")
+MORE_THAN_BUFFERS = 12
+"""So many megabytes and more no system keeps for a connection."""
 OTHER = LIVE.replace(b"Host: x", b"Host: x\r\nX-Other: 1")
 """Not plain: it has a header that is not well known."""
 
@@ -78,13 +82,13 @@ class Site:
 
 
 @contextlib.contextmanager
-def site(place: Place = "inline") -> Iterator[Site]:
+def site(place: Place = "inline", **groups: Any) -> Iterator[Site]:
     """A service with one fake model, ready."""
     executor = FakeExecutor()
     lane = Lane(SPEC, LaneOptions(BOUNDS), load=placing(executor, place))  # type: ignore[arg-type]  # a fake
     engine = Engine({})
     engine.lanes = {"fake": lane}
-    service = Service(Settings.load(), engine)
+    service = Service(Settings.load(**groups), engine)
     service.start()
     app = fastapi.ContractApp(service)
     try:
@@ -309,6 +313,64 @@ def test_a_reader_that_does_not_read_is_not_read_from() -> None:
         assert held < 65536 + 2 * len(answers[0][2])
 
     with site() as place:
+        asyncio.run(main(place))
+
+
+def test_only_so_many_requests_wait_on_a_connection() -> None:
+    """A flood of them is refused where it comes to be one, and the connection ends."""
+
+    async def main(place: Site) -> None:
+        async with place.listening(), place.dialled() as (reader, writer):
+            writer.write(LIVE * (MOST_WAITING + 1))
+            assert {200} == {(await read(reader))[0] for _ in range(MOST_WAITING + 1)}
+            writer.write(LIVE * 5000)
+            with contextlib.suppress(ConnectionError):
+                answers = await asyncio.wait_for(reader.read(), SECONDS)
+                assert b"HTTP/1.1 400 " in answers
+            assert len(place.made[0].pipeline) <= MOST_WAITING
+
+    with site() as place:
+        asyncio.run(main(place))
+
+
+def test_what_stands_behind_an_upgrade_is_never_taken_for_a_request(caplog: pytest.LogCaptureFixture) -> None:
+    """The server speaks no other protocol; it answers once, and the connection ends."""
+    upgrade = LIVE.replace(b"Host: x", b"Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket")
+    caplog.set_level(0)
+
+    async def main(place: Site) -> None:
+        async with place.listening(), place.dialled() as (reader, writer):
+            writer.write(upgrade + LIVE)
+            answers = await asyncio.wait_for(reader.read(), SECONDS)
+            assert 1 == answers.count(b"HTTP/1.1 ")
+            assert answers.startswith(b"HTTP/1.1 200 ")
+
+    with site() as place:
+        asyncio.run(main(place))
+    assert "pgrade" not in caplog.text
+
+
+@pytest.mark.parametrize("request_", [LARGE, LARGE.replace(b"Host: x", b"Host: x\r\nX-Other: 1")])
+def test_a_reader_that_never_reads_is_not_waited_for(request_: bytes) -> None:
+    """Whether the answers were ours or uvicorn's."""
+
+    async def main(place: Site) -> None:
+        loop = asyncio.get_running_loop()
+        async with place.listening(), place.dialled() as (reader, writer):
+            reader._transport.pause_reading()  # type: ignore[attr-defined]  # else it would read ahead
+            await until(lambda: place.made)
+            (made,) = place.made
+            async with asyncio.timeout(SECONDS):
+                for asked in range(1, MORE_THAN_BUFFERS):
+                    writer.write(request_)
+                    await until(lambda asked=asked: place.state.total_requests == asked or made._unread)  # type: ignore[misc]  # mypy knows no defaults of lambdas
+                assert made._unread is not None
+                begun = loop.time()
+                while place.state.connections:  # noqa: ASYNC110 - its end sets no event
+                    await asyncio.sleep(HALF / 10)
+            assert HALF / 2 < loop.time() - begun < HALF + 5
+
+    with site(limits={"reply_seconds": HALF}) as place:
         asyncio.run(main(place))
 
 
