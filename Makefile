@@ -58,5 +58,5 @@ lock: ## Resolve the dependencies anew into requirements/*.txt (ARGS="--upgrade"
 	@scripts/lock $(ARGS)
 
 clean: ## Remove .venv and everything that tools have cached or built.
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache htmlcov .coverage
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis .import_linter_cache htmlcov .coverage
 	find src tests benchmarks scripts -name __pycache__ -type d -prune -exec rm -rf {} +
