@@ -125,6 +125,8 @@ def _announce(settings: Settings, server: str, served: dict[str, ModelSpec], por
         out.print(f"  {name}: {'packaged' if packaged else spec.path}", markup=False)
     out.print("Once the models are ready:")
     path = "/predict" if "sentiment" in served else f"/v1/models/{next(iter(served))}/predict"
+    key = ' -H "X-API-Key: $KEY"' if settings.security.auth == "required" else ""
     out.print(
-        f"  curl -s {url}{path} -H 'Content-Type: application/json' -d '{json.dumps(SAMPLE)}'", markup=False
+        f"  curl -s {url}{path}{key} -H 'Content-Type: application/json' -d '{json.dumps(SAMPLE)}'",
+        markup=False,
     )
