@@ -26,6 +26,8 @@ logger = logging.getLogger("textmill")
 
 PATIENCE_SECONDS = 10.0
 """How long after it was due a reading may take; then what was read before is believed no longer."""
+FIRST_SECONDS = 2.0
+"""How long a start waits for the first reading, so that a fresh worker does not turn callers away."""
 REMEMBERED = 1024
 """Good keys whose digests are remembered: to compute one costs more than all the rest of a check."""
 INVALID = "The credentials are not valid here: unknown, expired or revoked."
@@ -127,6 +129,7 @@ class Keyring:
         self._trouble: str | None = NOT_YET
         self._failing = False
         self._stop = threading.Event()
+        self._tried = threading.Event()
         self._thread: threading.Thread | None = None
 
     def takes(self, credential: str) -> bool:
@@ -160,10 +163,11 @@ class Keyring:
         return None if known is None else known.principal
 
     def start(self) -> None:
-        """Begin to read; a second call does nothing."""
+        """Begin to read, and wait a moment for the first reading; a second call does nothing."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="textmill-keys", daemon=True)
             self._thread.start()
+            self._tried.wait(FIRST_SECONDS)
 
     def close(self) -> None:
         """Stop reading, and give the store's connections back; afterwards no key is good any more."""
@@ -226,5 +230,6 @@ class Keyring:
 
     def _work(self) -> None:
         self.refresh()
+        self._tried.set()
         while not self._stop.wait(self._refresh_seconds):
             self.refresh()

@@ -324,6 +324,15 @@ def test_a_reading_counts_from_its_beginning(clock: Clock, wall: Clock) -> None:
     assert refuses(keyring, issued.text, AuthUnavailableError)
 
 
+def test_whoever_is_started_knows_the_keys(store: KeyStore) -> None:
+    """A fresh worker turns nobody away who has a key."""
+    issued = issue("early", ["admin"], pepper=store.pepper, now=datetime.now(UTC))
+    store.add(issued.key)
+    with closing(Keyring(store, refresh_seconds=60)) as started:
+        started.start()
+        assert issued.key.principal == started.principal(issued.text)
+
+
 def test_its_thread_reads_by_itself_and_ends(store: KeyStore) -> None:
     """A second start makes no second thread; afterwards nothing is left, and no key is good."""
     issued = kept(store)
