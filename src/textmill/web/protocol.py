@@ -106,6 +106,7 @@ class PromptProtocol(PunctualHeads, PunctualReaders, HttpToolsProtocol):  # type
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody waits for an answer any more."""
+        self._give_up()
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
         if self._wait is not None:
@@ -154,11 +155,15 @@ class PromptProtocol(PunctualHeads, PunctualReaders, HttpToolsProtocol):  # type
 
     def send_400_response(self, msg: str) -> None:
         """What is malformed ends the connection; nobody waits for what was asked before."""
+        self._give_up()
+        super().send_400_response(msg)
+
+    def _give_up(self) -> None:
+        """Nobody reads what uvicorn's own requests will answer; it tells only the last of them itself."""
         for cycle in (self._begun, self.cycle, *(waiting for waiting, _ in self.pipeline)):
             if cycle is not None:
                 cycle.disconnected = True
                 cycle.message_event.set()
-        super().send_400_response(msg)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._begun = cycle
